@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "checkpoint/policy.h"
+
+#include <algorithm>
+
+namespace colo {
+
+CheckpointPolicy::CheckpointPolicy(const PolicyConfig& config, Time now)
+    : config_(config), simple_(config.simple), last_over_(now) {}
+
+void CheckpointPolicy::request(const CheckpointRequest& request) {
+    ++counters_.requests;
+    simple_.requested(request.reason, request.when);
+    if (state_ == State::kRunning) {
+        // The primary may have said more since it was stopped: this one is for the next checkpoint.
+        if (after_) {
+            ++counters_.coalesced;
+        } else {
+            after_ = request;
+        }
+        return;
+    }
+    want(request);
+}
+
+void CheckpointPolicy::want(const CheckpointRequest& request) {
+    if (state_ != State::kIdle) {
+        ++counters_.coalesced;
+        return;
+    }
+    wanted_ = request;
+    state_ = State::kWanted;
+}
+
+Time CheckpointPolicy::due() const {
+    switch (state_) {
+        case State::kIdle: {
+            const Time periodic =
+                config_.max_interval == kNever ? kNever : last_over_ + config_.max_interval;
+            return std::min(periodic, simple_.next_checkpoint(last_over_));
+        }
+        case State::kWanted:
+            return last_over_ + config_.min_interval;
+        case State::kOrdered:
+            return ordered_at_ + config_.reply_deadline;
+        case State::kRunning:
+            break;
+    }
+    return kNever;
+}
+
+Time CheckpointPolicy::next_deadline() const { return std::min(due(), simple_.next_change()); }
+
+std::optional<CheckpointRequest> CheckpointPolicy::order(Time now) {
+    simple_.tick(now);
+    if (due() > now) return std::nullopt;
+    if (state_ == State::kIdle) {
+        CheckpointRequest periodic;
+        periodic.reason = Reason::kPeriodic;
+        periodic.when = now;
+        want(periodic);
+    }
+    if (state_ == State::kOrdered) ++counters_.repeated;
+    if (state_ == State::kWanted) ordered_at_ = now;
+    state_ = State::kOrdered;
+    ordered_at_ = now;
+    return wanted_;
+}
+
+void CheckpointPolicy::replied(Time now) {
+    if (state_ == State::kRunning) return;
+    if (state_ != State::kOrdered) ordered_at_ = now;
+    state_ = State::kRunning;
+}
+
+void CheckpointPolicy::completed(Time now) {
+    const bool ordered = state_ == State::kOrdered || state_ == State::kRunning;
+    const Reason reason = wanted_ ? wanted_->reason : Reason::kPeriodic;
+    ++counters_.completed;
+    ++counters_.by_reason[static_cast<size_t>(reason)];
+    if (ordered) counters_.longest = std::max(counters_.longest, now - ordered_at_);
+    last_over_ = now;
+    simple_.completed(reason, now);
+    wanted_.reset();
+    state_ = State::kIdle;
+    if (after_) {
+        want(*after_);
+        after_.reset();
+    }
+}
+
+void CheckpointPolicy::aborted(Time now) {
+    last_over_ = now;
+    if (after_ && !wanted_) wanted_ = after_;
+    after_.reset();
+    state_ = wanted_ ? State::kWanted : State::kIdle;
+}
+
+}  // namespace colo

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The backlogs of all flows that have one, by index and as a chain; and the pools their contents come
+// from. Everything is recycled: in the steady state nothing is allocated.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "compare/backlog.h"
+#include "compare/flow.h"
+#include "compare/list.h"
+#include "compare/node_pool.h"
+
+namespace colo {
+
+class Backlogs {
+  public:
+    /// The flow's backlog, made if it has none.
+    Backlog& of(Flow& flow, uint32_t flow_index);
+    Backlog* find(const Flow& flow) {
+        return flow.backlog == kNoBacklog ? nullptr : slots_[flow.backlog].get();
+    }
+    /// Gives an empty backlog back; keeps one that is not.
+    void release_if_empty(Flow& flow);
+    /// All in use, in the order in which they began.
+    Backlog* first() const { return chain_.front(); }
+
+    Chunk* make_chunk() { return chunks_.make(); }
+    void recycle(Chunk* chunk) { chunks_.recycle(chunk); }
+    std::unique_ptr<KeptBytes> make_kept(Seq begin);
+    void recycle(std::unique_ptr<KeptBytes> kept);
+
+  private:
+    std::vector<std::unique_ptr<Backlog>> slots_;
+    std::vector<uint32_t> free_;
+    Chain<Backlog, &Backlog::previous, &Backlog::next> chain_;
+    NodePool<Chunk> chunks_;
+    std::vector<std::unique_ptr<KeptBytes>> spare_kept_;
+};
+
+}  // namespace colo

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Number spaces of a flow. A VM that continues another's connections counts from other initial numbers
+// than the client knows. Two offsets, never one:
+//   base   this VM's native space against the client's; non-zero only on a survivor of a failover
+//   delta  the secondary's native space against the primary's
+// each for sequence numbers (seq, ack, SACK blocks) and timestamps (TSval, TSecr). The comparator works
+// in the client's space. Pure: driven by the comparator, by the link's announcements or by a rewriter
+// that learns.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "packet/rewrite.h"
+#include "packet/seq.h"
+
+namespace colo {
+
+/// How far one number space lies above another. An optional<Offset> says whether it is known; 0 is a
+/// value like any other.
+struct Offset {
+    SeqDelta seq = 0;
+    uint32_t timestamp = 0;  ///< modulo 2^32, to be added
+
+    friend bool operator==(const Offset&, const Offset&) = default;
+    friend Offset operator+(const Offset& a, const Offset& b) {
+        return {static_cast<SeqDelta>(static_cast<uint32_t>(a.seq) + static_cast<uint32_t>(b.seq)),
+                a.timestamp + b.timestamp};
+    }
+};
+
+struct FlowOffsets {
+    std::optional<Offset> base;
+    std::optional<Offset> delta;
+
+    /// Known total between this VM's native space and the client's; a missing base is no base.
+    std::optional<Offset> total(bool is_secondary) const {
+        const Offset from_base = base.value_or(Offset{});
+        if (!is_secondary) return from_base;
+        if (!delta) return std::nullopt;
+        return from_base + *delta;
+    }
+    /// The secondary has become a copy of the primary.
+    void fence() { delta = Offset{}; }
+    /// The secondary goes on alone: its native space is what `base` must now describe.
+    void failover() {
+        base = base.value_or(Offset{}) + delta.value_or(Offset{});
+        delta = Offset{};
+    }
+};
+
+/// Client frame -> VM: the client acknowledges and echoes numbers of its own view.
+inline SegmentShift shift_of_input(const Offset& vm_above_client) {
+    return {.seq = 0,
+            .ack = vm_above_client.seq,
+            .tsval = 0,
+            .tsecr = vm_above_client.timestamp};
+}
+
+/// VM frame -> client.
+inline SegmentShift shift_of_output(const Offset& vm_above_client) {
+    return {.seq = static_cast<SeqDelta>(0u - static_cast<uint32_t>(vm_above_client.seq)),
+            .ack = 0,
+            .tsval = 0u - vm_above_client.timestamp,
+            .tsecr = 0};
+}
+
+}  // namespace colo

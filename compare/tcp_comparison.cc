@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The primary's side: incarnations, what may go, and what a fence settles.
+#include "compare/tcp_comparison.h"
+
+#include "compare/overlap.h"
+#include "compare/tcp_sinks.h"
+
+namespace colo {
+
+namespace {
+
+/// Modular: offsets wrap like the numbers they lie between.
+SeqDelta difference(SeqDelta a, SeqDelta b) {
+    return static_cast<SeqDelta>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b));
+}
+
+}  // namespace
+
+void TcpComparison::describe(Parked& parked, const PacketView& view) {
+    parked.kind = ParkedKind::kSegment;
+    parked.tcp_flags = view.tcp_flags;
+    parked.begin = view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u);
+    parked.ack = view.ack;
+    parked.size = view.payload_size;
+    parked.payload_offset = view.payload_offset;
+    parked.captured = view.payload_captured;
+    if (view.has(tcp_flag::kSyn)) parked.syn = syn_options(view);
+    const Bytes options = view.tcp_options();
+    if (!options.empty() && !is_plain_timestamps(options)) {
+        parked.unprotected = parse_tcp_options(view).rewrites_impossible;
+    }
+}
+
+bool TcpComparison::begins_incarnation(const Flow& flow, const Parked& segment) const {
+    if (!segment.has(tcp_flag::kSyn)) return false;
+    if (!flow.has(Mark::kPrimarySeen)) return true;
+    if (!flow.has(Mark::kPrimarySyn)) return segment.begin != flow.origin || flow.verified > 0;
+    if (segment.begin == flow.origin) return false;
+    // Another number: SYN cookies answer the same SYN anew, anything else is a new connection.
+    const bool same_syn = segment.has(tcp_flag::kAck) && flow.has(Mark::kClientIsn) &&
+                          flow.client_isn == segment.ack - 1;
+    return !same_syn || flow.phase != Phase::kHalfOpen || flow.primary.next() != flow.origin;
+}
+
+void TcpComparison::admit(Flow& flow, Backlog& backlog, Parked* parked) {
+    if (parked->has(tcp_flag::kSyn)) {
+        admit_syn(flow, backlog, *parked);
+    } else if (!flow.has(Mark::kPrimarySeen)) {
+        adopt(flow, *parked);
+    } else if (flow.has(Mark::kPhaseWord) && flow.phase == Phase::kHalfOpen &&
+               parked->begin == Seq(flow.phase_word) && flow.primary.next() == flow.origin) {
+        move_origin(flow, parked->begin);  // the client answered the earlier SYN-ACK
+    }
+    if (parked->unprotected && !flow.has(Mark::kUnprotected)) {
+        flow.set(Mark::kUnprotected);
+        ++context_.counters.unprotected_flows;
+    }
+    admit_payload(flow, backlog, *parked);
+    backlog.held.push_back(parked);
+    if (parked->has(tcp_flag::kFin)) {
+        flow.set(Mark::kPrimaryFin);
+        flow.primary_fin = parked->end();
+    }
+    // An RST that answers a segment has the number the client acknowledged; only one that stands where
+    // the stream ends says something about the stream.
+    if (parked->has(tcp_flag::kRst) && parked->begin >= flow.primary.next()) {
+        backlog.primary_rst = parked;
+    }
+    check_ends(flow, backlog);
+}
+
+void TcpComparison::admit_syn(Flow& flow, Backlog& backlog, const Parked& segment) {
+    if (begins_incarnation(flow, segment)) {
+        begin_incarnation(flow, backlog, segment);
+    } else if (segment.begin != flow.origin) {
+        // SYN cookies: the client may answer this number or the one before.
+        flow.phase_word = flow.origin.raw();
+        flow.set(Mark::kPhaseWord);
+        move_origin(flow, segment.begin);
+    }
+    flow.set(Mark::kPrimarySyn);
+    flow.primary_syn = segment.syn;
+    if (segment.has(tcp_flag::kAck)) {
+        flow.set(Mark::kClientIsn);
+        flow.client_isn = segment.ack - 1;
+    }
+}
+
+void TcpComparison::begin_incarnation(Flow& flow, Backlog& backlog, const Parked& syn) {
+    const bool first = !flow.has(Mark::kPrimarySeen);
+    if (!first) ++context_.counters.flows;
+    drop_streams(flow, backlog);
+    flow.marks &= static_cast<uint16_t>(Mark::kUntilFence);
+    flow.set(Mark::kPrimarySeen);
+    flow.verified = 0;
+    flow.origin = syn.begin;
+    context_.reassembler.reset(flow.primary, flow.origin);
+    context_.reassembler.reset(flow.secondary, flow.origin);
+    context_.table.set_phase(flow, Phase::kHalfOpen, context_.now);
+    if (context_.config.secondary_numbers == SecondaryNumbers::kMapped) {
+        set_delta(flow, 0);
+    } else if (first && context_.offsets) {
+        if (const auto known = context_.offsets->initial_offset(flow.key)) {
+            set_delta(flow, known->delta);
+        }
+    }
+}
+
+void TcpComparison::adopt(Flow& flow, const Parked& segment) {
+    InitialOffset initial{.origin = segment.begin};
+    if (context_.offsets) {
+        initial = context_.offsets->initial_offset(flow.key).value_or(initial);
+    }
+    flow.set(Mark::kPrimarySeen);
+    flow.verified = 0;
+    flow.origin = initial.origin;
+    set_delta(flow, initial.delta);
+    context_.reassembler.reset(flow.primary, flow.origin);
+    context_.reassembler.reset(flow.secondary, flow.origin);
+    context_.table.set_phase(flow, Phase::kEstablished, context_.now);
+}
+
+void TcpComparison::set_delta(Flow& flow, SeqDelta delta) {
+    flow.set(Mark::kDeltaKnown);
+    flow.delta = delta;
+    flow.delta_epoch = context_.epoch;
+}
+
+void TcpComparison::move_origin(Flow& flow, Seq origin) {
+    const SeqDelta moved = origin - flow.origin;
+    if (flow.has(Mark::kDeltaKnown)) set_delta(flow, difference(delta_of(flow), moved));
+    flow.origin = origin;
+    context_.reassembler.reset(flow.primary, origin);
+    context_.reassembler.reset(flow.secondary, origin);
+}
+
+void TcpComparison::admit_payload(Flow& flow, Backlog& backlog, Parked& segment) {
+    if (segment.size == 0) return;
+    if (is_keep_alive(flow, backlog, segment)) {
+        segment.keep_alive = true;
+        ++context_.counters.keep_alives;
+        return;
+    }
+    const Seq next = flow.primary.next();
+    if (segment.begin < next) compare_with_held(flow, backlog, segment);
+    const bool in_order = segment.begin == next && segment.captured == segment.size;
+    if (!in_order && segment.end() > next && !backlog.kept) keep_from_here(flow, backlog);
+
+    PrimarySink sink(*this, flow, backlog);
+    const Segment piece{segment.begin, segment.size, segment.payload(), &segment.frame};
+    const Arrival arrival = context_.reassembler.push(flow.primary, piece, sink);
+    if (arrival == Arrival::kOverflow) {
+        segment.never = true;
+        context_.ask_queue_full(flow);
+    } else if (arrival != Arrival::kInOrder && backlog.kept) {
+        segment.check_bytes = true;
+        ++backlog.checks_pending;
+    }
+}
+
+/// RFC 1122 4.2.3.6: a probe at snd_nxt - 1, with or without a byte of garbage. Only sent when all has
+/// been acknowledged, so never while payload is held: that would be a retransmission.
+bool TcpComparison::is_keep_alive(const Flow& flow, const Backlog& backlog, const Parked& segment) {
+    if (segment.size > 1 || flow.primary.reassembling()) return false;
+    if (segment.begin != flow.primary.next() - 1) return false;
+    for (const Parked* held = backlog.held.front(); held; held = held->next) {
+        if (held->size > 0 && !held->keep_alive) return false;
+    }
+    return true;
+}
+
+/// Two segments with different bytes for one position must not both leave: as long as the earlier one
+/// is held, its bytes are known.
+void TcpComparison::compare_with_held(Flow& flow, Backlog& backlog, Parked& segment) {
+    bool known = backlog.kept != nullptr;
+    for (const Parked* held = backlog.held.front(); held; held = held->next) {
+        if (held->size == 0 || held->keep_alive) continue;
+        const auto difference = first_difference(held->begin, held->payload(), segment.begin,
+                                                 segment.payload());
+        if (!difference.overlap) continue;
+        known = true;
+        if (difference.at) {
+            conflict(flow, segment, *difference.at);
+            return;
+        }
+    }
+    if (!known) ++context_.counters.retransmissions_not_kept;
+}
+
+void TcpComparison::check_kept(Flow& flow, Backlog& backlog, Parked& segment) {
+    const KeptBytes& kept = *backlog.kept;
+    const auto difference =
+        first_difference(kept.begin, Bytes(kept.bytes), segment.begin, segment.payload());
+    if (difference.at) {
+        conflict(flow, segment, *difference.at);
+        return;
+    }
+    if (segment.begin < kept.begin) ++context_.counters.retransmissions_not_kept;
+}
+
+void TcpComparison::conflict(Flow& flow, Parked& segment, Seq position) {
+    segment.never = true;
+    ++context_.counters.conflicting_segments;
+    diverge(flow, "conflicting segments of the primary", position);
+}
+
+void TcpComparison::keep_from_here(Flow& flow, Backlog& backlog) {
+    backlog.kept = context_.backlogs.make_kept(flow.verified_seq());
+    for (const Chunk* chunk = backlog.primary_bytes.front(); chunk; chunk = chunk->next) {
+        const Bytes bytes = chunk->bytes();
+        backlog.kept->bytes.insert(backlog.kept->bytes.end(), bytes.begin(), bytes.end());
+    }
+}
+
+void TcpComparison::let_go_of_kept(Flow& flow, Backlog& backlog) {
+    if (!backlog.kept) return;
+    if (!flow.primary.reassembling() && backlog.checks_pending == 0) {
+        context_.backlogs.recycle(std::move(backlog.kept));
+        return;
+    }
+    // A flow that is always reordered never drains: keep no more than a window behind what was verified.
+    KeptBytes& kept = *backlog.kept;
+    const SeqDelta behind = flow.verified_seq() - kept.begin;
+    if (behind < static_cast<SeqDelta>(2 * kKeptBehind) || backlog.checks_pending > 0) return;
+    const uint32_t surplus = static_cast<uint32_t>(behind) - kKeptBehind;
+    kept.bytes.erase(kept.bytes.begin(), kept.bytes.begin() + surplus);
+    kept.begin += surplus;
+}
+
+bool TcpComparison::may_go(Flow& flow, Backlog& backlog, Parked& segment) {
+    if (segment.never || flow.has(Mark::kUnprotected)) return false;
+    // One RST of the secondary covers all of the primary's: after it no number matters any more.
+    if (segment.has(tcp_flag::kRst)) return flow.has(Mark::kSecondaryRst);
+    if (segment.has(tcp_flag::kSyn) && !syn_covered(flow, segment)) return false;
+    if (segment.size > 0 && segment.end() > flow.verified_seq()) return false;
+    if (segment.has(tcp_flag::kFin) && !fin_covered(flow, segment)) return false;
+    if (segment.has(tcp_flag::kAck) && !ack_covered(flow, segment)) return false;
+    if (segment.check_bytes && backlog.kept) check_kept(flow, backlog, segment);
+    return !segment.never;
+}
+
+bool TcpComparison::syn_covered(const Flow& flow, const Parked& segment) {
+    if (flow.has(Mark::kSynSettled)) return segment.syn == flow.primary_syn;
+    return flow.has(Mark::kSecondarySyn) && flow.has(Mark::kDeltaKnown) &&
+           segment.syn == flow.secondary_syn;
+}
+
+bool TcpComparison::fin_covered(const Flow& flow, const Parked& segment) {
+    return flow.has(Mark::kSecondaryFin) && flow.secondary_fin == segment.end() &&
+           segment.end() <= flow.verified_seq();
+}
+
+bool TcpComparison::ack_covered(const Flow& flow, const Parked& segment) {
+    if (!flow.has(Mark::kSecondaryAck)) return false;
+    if (!context_.config.both_directions) return segment.ack <= flow.secondary_ack;
+    const auto shift = reverse_delta(flow);
+    return shift && segment.ack <= flow.secondary_ack.shifted(-*shift);
+}
+
+/// With both directions compared, acks are in the numbers of the reverse flow's sender.
+std::optional<SeqDelta> TcpComparison::reverse_delta(const Flow& flow) {
+    const FlowKey key = flow.key.reversed();
+    const Flow* reverse = context_.table.find(key, context_.table.hash_of(key));
+    if (!reverse) return 0;
+    if (!reverse->has(Mark::kDeltaKnown)) return std::nullopt;
+    return delta_of(*reverse);
+}
+
+void TcpComparison::gone(Flow& flow, Backlog& backlog, const Parked& segment) {
+    if (segment.check_bytes) --backlog.checks_pending;
+    if (backlog.primary_rst == &segment) backlog.primary_rst = nullptr;
+    if (backlog.kept) let_go_of_kept(flow, backlog);
+    advance_phase(flow, segment);
+}
+
+void TcpComparison::advance_phase(Flow& flow, const Parked& released) {
+    if (released.has(tcp_flag::kRst)) {
+        context_.table.set_phase(flow, Phase::kClosing, context_.now);
+    } else if (flow.phase == Phase::kHalfOpen && !released.has(tcp_flag::kSyn)) {
+        context_.table.set_phase(flow, Phase::kEstablished, context_.now);
+    } else if (flow.has(Mark::kPrimaryFin) && flow.phase == Phase::kEstablished) {
+        const bool ours_is_out = flow.verified_seq() >= flow.primary_fin;
+        const bool client_fin_acknowledged =
+            flow.has(Mark::kPhaseWord) && released.ack > Seq(flow.phase_word);
+        if (ours_is_out && (client_fin_acknowledged || context_.config.both_directions)) {
+            context_.table.set_phase(flow, Phase::kClosing, context_.now);
+        }
+    }
+}
+
+void TcpComparison::input(Flow& flow, const PacketView& view) {
+    // The ack names the guest's initial number, which only who saw the guest's SYN knows.
+    if (flow.phase == Phase::kHalfOpen && view.has(tcp_flag::kAck) && view.ack == flow.origin &&
+        flow.has(Mark::kPrimarySyn)) {
+        context_.table.set_phase(flow, Phase::kEstablished, context_.now);
+    }
+    // Only remembered: the flow closes when the guest acknowledges it.
+    if (flow.phase == Phase::kEstablished && view.has(tcp_flag::kFin)) {
+        flow.phase_word = (view.seq + view.payload_size).raw();
+        flow.set(Mark::kPhaseWord);
+    }
+}
+
+void TcpComparison::note_released(Flow& flow, Backlog& backlog, const Parked& segment) {
+    if (segment.has(tcp_flag::kSyn)) {
+        admit_syn(flow, backlog, segment);
+    } else if (!flow.has(Mark::kPrimarySeen)) {
+        adopt(flow, segment);
+    }
+    if (segment.end() > flow.primary.next()) {
+        context_.reassembler.reset(flow.primary, segment.end());
+    }
+    if (segment.has(tcp_flag::kAck)) note_settled_ack(flow, segment.ack);
+    if (segment.has(tcp_flag::kFin)) {
+        flow.set(Mark::kPrimaryFin);
+        flow.primary_fin = segment.end();
+    }
+    if (segment.has(tcp_flag::kRst)) flow.set(Mark::kSecondaryRst);
+    if (!segment.has(tcp_flag::kSyn)) advance_phase(flow, segment);
+}
+
+void TcpComparison::note_settled_ack(Flow& flow, Seq ack) {
+    // secondary_ack is in the secondary's numbers where both directions are compared.
+    if (context_.config.both_directions) ack = ack.shifted(reverse_delta(flow).value_or(0));
+    if (flow.has(Mark::kSecondaryAck)) ack = later(ack, flow.secondary_ack);
+    flow.secondary_ack = ack;
+    flow.set(Mark::kSecondaryAck);
+}
+
+void TcpComparison::settle(Flow& flow, Backlog& backlog, Fence fence) {
+    if (!flow.has(Mark::kPrimarySeen)) return;
+    while (!backlog.primary_bytes.empty()) drop_chunk(backlog.primary_bytes, true);
+    const Seq high = flow.primary.next();
+    const uint64_t settled = flow.offset_of(high) - flow.verified;
+    context_.reassembler.reset(flow.primary, high);
+    context_.backlogs.recycle(std::move(backlog.kept));
+    backlog.checks_pending = 0;
+    backlog.primary_rst = nullptr;
+    flow.verified += settled;
+    flow.clear(Mark::kDiverged);
+    if (flow.has(Mark::kPrimarySyn)) flow.set(Mark::kSynSettled);
+    if (fence == Fence::kLive) {
+        become_copy(flow, backlog, high);
+    } else {
+        skip_secondary(flow, backlog, high, settled);
+    }
+    if (flow.has(Mark::kPrimaryFin)) {
+        flow.set(Mark::kSecondaryFin);
+        flow.secondary_fin = flow.primary_fin;
+    } else if (flow.has(Mark::kSecondaryFin) && flow.secondary_fin < high) {
+        flow.clear(Mark::kSecondaryFin);
+    }
+}
+
+void TcpComparison::become_copy(Flow& flow, Backlog& backlog, Seq high) {
+    while (!backlog.secondary_bytes.empty()) drop_chunk(backlog.secondary_bytes, false);
+    context_.reassembler.reset(flow.secondary, high);
+    set_delta(flow, 0);
+    if (flow.has(Mark::kPrimarySyn)) {
+        flow.set(Mark::kSecondarySyn);
+        flow.secondary_syn = flow.primary_syn;
+    }
+    flow.clear(Mark::kSecondaryFin);
+    flow.clear(Mark::kPositionalRst);
+    if (flow.phase != Phase::kClosing) flow.clear(Mark::kSecondaryRst);
+}
+
+/// A recording goes on where it is: what lies below `high` no longer counts.
+void TcpComparison::skip_secondary(Flow& flow, Backlog& backlog, Seq high, uint64_t settled) {
+    consume(backlog.secondary_bytes, false, settled);
+    flow.clear(Mark::kPositionalRst);
+    if (!flow.has(Mark::kDeltaKnown) || flow.secondary.next() >= high) return;
+    SecondarySink sink(*this, flow, backlog);
+    context_.reassembler.skip_to(flow.secondary, high, sink);
+}
+
+void TcpComparison::drop_streams(Flow& flow, Backlog& backlog) {
+    while (!backlog.primary_bytes.empty()) drop_chunk(backlog.primary_bytes, true);
+    while (!backlog.secondary_bytes.empty()) {
+        ++context_.counters.secondary_surplus;
+        drop_chunk(backlog.secondary_bytes, false);
+    }
+    context_.reassembler.reset(flow.primary, flow.primary.next());
+    context_.reassembler.reset(flow.secondary, flow.secondary.next());
+    context_.backlogs.recycle(std::move(backlog.kept));
+    backlog.checks_pending = 0;
+    backlog.primary_rst = nullptr;
+}
+
+}  // namespace colo

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The secondary's side of a TCP flow, and the meeting of the two streams.
+#include <algorithm>
+#include <cstring>
+
+#include "compare/overlap.h"
+#include "compare/tcp_comparison.h"
+#include "compare/tcp_sinks.h"
+
+namespace colo {
+
+namespace {
+
+/// How far a late look at a handshake may lie from where the flow was taken up.
+constexpr SeqDelta kSameIncarnation = 1 << 20;
+
+bool near(Seq a, Seq b) {
+    const SeqDelta distance = a - b;
+    return distance < kSameIncarnation && distance > -kSameIncarnation;
+}
+
+}  // namespace
+
+bool TcpComparison::secondary(Flow& flow, const Frame& frame, const PacketView& view) {
+    if (!flow.has(Mark::kPrimarySeen)) return false;
+    if (view.has(tcp_flag::kSyn)) {
+        if (!secondary_syn(flow, view)) return false;
+    } else if (!flow.has(Mark::kDeltaKnown)) {
+        refuse_before_syn(flow, view);
+        return true;
+    }
+    if (view.has(tcp_flag::kAck)) note_secondary_ack(flow, view.ack);
+    const Seq seq = (view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u)).shifted(-delta_of(flow));
+    if (view.payload_size > 0) secondary_payload(flow, frame, view, seq);
+    secondary_ends(flow, view, seq);
+    return true;
+}
+
+/// The primary's SYN is known, the secondary's is not: an RST that refuses the same SYN contradicts
+/// it; anything else belongs to an earlier incarnation.
+void TcpComparison::refuse_before_syn(Flow& flow, const PacketView& view) {
+    const bool refuses = view.has(tcp_flag::kRst) && view.has(tcp_flag::kAck) &&
+                         flow.has(Mark::kClientIsn) && view.ack == flow.client_isn + 1;
+    if (refuses) {
+        diverge(flow, "RST against SYN", flow.origin);
+    } else {
+        ++context_.counters.secondary_stale;
+    }
+}
+
+/// False: the SYN opens an incarnation that the primary has not begun.
+bool TcpComparison::secondary_syn(Flow& flow, const PacketView& view) {
+    const bool answers = view.has(tcp_flag::kAck) && flow.has(Mark::kClientIsn);
+    const bool same_client = !answers || flow.client_isn == view.ack - 1;
+    const Seq begin = view.seq + 1;
+    if (!flow.has(Mark::kPrimarySyn)) {
+        return flow.has(Mark::kDeltaKnown) && near(begin.shifted(-delta_of(flow)), flow.origin);
+    }
+    if (!flow.has(Mark::kSecondarySyn)) {
+        if (!same_client) {
+            ++context_.counters.secondary_stale;
+            return true;
+        }
+        learn_delta(flow, view);
+        return true;
+    }
+    const bool mapped = context_.config.secondary_numbers == SecondaryNumbers::kMapped;
+    const bool same_number = begin == flow.origin.shifted(delta_of(flow));
+    const bool untouched = flow.secondary.next() == flow.origin;
+    if (!same_number && !mapped && !(answers && same_client && untouched)) return false;
+    if (mapped && !(same_client && (answers || untouched))) return false;
+    if (same_number || mapped) {
+        flow.secondary_syn = syn_options(view);
+    } else {
+        learn_delta(flow, view);  // SYN cookies: another number for the same SYN
+    }
+    return true;
+}
+
+void TcpComparison::learn_delta(Flow& flow, const PacketView& view) {
+    Offset delta;
+    if (context_.config.secondary_numbers == SecondaryNumbers::kNative) {
+        delta.seq = (view.seq + 1) - flow.origin;
+        delta.timestamp = timestamp_delta(flow, view);
+        set_delta(flow, delta.seq);
+        context_.reassembler.reset(flow.secondary, flow.origin);
+        context_.sink.delta_known(flow.key, delta);
+    }
+    flow.set(Mark::kSecondarySyn);
+    flow.secondary_syn = syn_options(view);
+    if (flow.secondary_syn == flow.primary_syn || flow.has(Mark::kSynSettled)) return;
+    Evidence evidence;
+    evidence.what = "SYN options";
+    evidence.detail = "primary: " + to_string(flow.primary_syn) +
+                      "; secondary: " + to_string(flow.secondary_syn);
+    diverge(flow, "SYN options", flow.origin, std::move(evidence));
+}
+
+/// The primary's SYN is still held while the secondary's is awaited, so both TSvals are at hand.
+uint32_t TcpComparison::timestamp_delta(const Flow& flow, const PacketView& secondary_syn) {
+    const auto theirs = parse_tcp_options(secondary_syn).timestamps;
+    const Backlog* backlog = context_.backlogs.find(flow);
+    if (!theirs || !backlog) return 0;
+    for (const Parked* held = backlog->held.front(); held; held = held->next) {
+        if (!held->has(tcp_flag::kSyn) || held->begin != flow.origin) continue;
+        PacketView view;
+        parse(held->frame.bytes(), held->frame.wire_size(), view);
+        const auto ours = parse_tcp_options(view).timestamps;
+        return ours ? theirs->value - ours->value : 0;
+    }
+    return 0;
+}
+
+void TcpComparison::note_secondary_ack(Flow& flow, Seq ack) {
+    if (flow.has(Mark::kSecondaryAck) && ack <= flow.secondary_ack) return;
+    flow.secondary_ack = ack;
+    flow.set(Mark::kSecondaryAck);
+}
+
+void TcpComparison::secondary_payload(Flow& flow, const Frame& frame, const PacketView& view,
+                                      Seq seq) {
+    const bool probe = view.payload_size == 1 && !flow.secondary.reassembling() &&
+                       seq == flow.secondary.next() - 1;
+    if (probe) return;
+    Backlog& backlog = context_.backlog_of(flow);
+    const Segment piece{seq, view.payload_size, view.payload(), &frame};
+    // What the primary waits for is always taken; what runs ahead is bounded.
+    const bool over_cap =
+        backlog.primary_bytes.empty() && secondary_is_full(backlog);
+    SecondarySink sink(*this, flow, backlog);
+    if (!over_cap && context_.reassembler.push(flow.secondary, piece, sink) != Arrival::kOverflow) {
+        return;
+    }
+    ++context_.counters.secondary_over_cap;
+    if (!backlog.held.empty()) context_.ask_queue_full(flow);
+}
+
+bool TcpComparison::secondary_is_full(const Backlog& backlog) const {
+    return backlog.secondary_frames() >= context_.config.max_queue_frames ||
+           context_.room.sizes().bytes() >= context_.config.max_queue_bytes;
+}
+
+void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) {
+    const Seq end = seq + view.payload_size;
+    if (view.has(tcp_flag::kFin)) {
+        flow.set(Mark::kSecondaryFin);
+        flow.secondary_fin = end;
+    }
+    if (view.has(tcp_flag::kRst)) {
+        flow.set(Mark::kSecondaryRst);
+        if (!flow.has(Mark::kSecondaryFin) && seq >= flow.secondary.next()) {
+            flow.set(Mark::kPositionalRst);
+            flow.secondary_fin = seq;
+        }
+    }
+    if (Backlog* backlog = context_.backlogs.find(flow)) check_ends(flow, *backlog);
+}
+
+void TcpComparison::deliver(Flow& flow, Backlog& backlog, bool from_primary, Bytes bytes,
+                            const Frame* frame) {
+    ChunkFifo& own = from_primary ? backlog.primary_bytes : backlog.secondary_bytes;
+    ChunkFifo& other = from_primary ? backlog.secondary_bytes : backlog.primary_bytes;
+    if (from_primary && backlog.kept) {
+        backlog.kept->bytes.insert(backlog.kept->bytes.end(), bytes.begin(), bytes.end());
+    }
+    while (own.empty() && !bytes.empty() && !other.empty() && !flow.has(Mark::kDiverged)) {
+        const Bytes theirs = other.front()->bytes();
+        const auto mismatch = first_mismatch(bytes, theirs);
+        const size_t equal = mismatch.value_or(std::min(bytes.size(), theirs.size()));
+        const uint64_t begin = flow.verified;
+        flow.verified += equal;
+        if (mismatch) {
+            const Bytes primary = from_primary ? bytes : theirs;
+            const Bytes secondary = from_primary ? theirs : bytes;
+            diverge(flow, "payload", flow.verified_seq(),
+                    excerpts("payload", begin, primary, secondary, equal));
+        }
+        consume(other, !from_primary, equal);
+        bytes = bytes.subspan(equal);
+    }
+    if (!bytes.empty()) append(own, from_primary, bytes, frame);
+}
+
+void TcpComparison::append(ChunkFifo& chunks, bool from_primary, Bytes bytes, const Frame* frame) {
+    while (!bytes.empty()) {
+        Chunk* chunk = context_.backlogs.make_chunk();
+        if (frame) {
+            chunk->frame = frame->share();
+            chunk->offset = static_cast<uint32_t>(bytes.data() - frame->data());
+            chunk->size = static_cast<uint32_t>(bytes.size());
+        } else {  // libslirp's memory, gone after this call
+            chunk->size = static_cast<uint32_t>(std::min<size_t>(bytes.size(), kCopyBytes));
+            chunk->frame = context_.frames.copy(bytes.first(chunk->size));
+        }
+        bytes = bytes.subspan(chunk->size);
+        if (!from_primary) context_.room.add_secondary(1, chunk->size);
+        chunks.push_back(chunk);
+    }
+}
+
+void TcpComparison::drop_chunk(ChunkFifo& chunks, bool from_primary) {
+    Chunk* chunk = chunks.pop_front();
+    if (!from_primary) context_.room.remove_secondary(1, chunk->size);
+    context_.backlogs.recycle(chunk);
+}
+
+void TcpComparison::consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes) {
+    while (bytes > 0 && !chunks.empty()) {
+        Chunk& front = *chunks.front();
+        if (bytes >= front.size) {
+            bytes -= front.size;
+            drop_chunk(chunks, from_primary);
+            continue;
+        }
+        const uint32_t part = static_cast<uint32_t>(bytes);
+        front.offset += part;
+        front.size -= part;
+        if (!from_primary) context_.room.remove_secondary(0, part);
+        return;
+    }
+}
+
+/// FIN or RST of one side where the other has payload, or FINs at two places: nothing that is still to
+/// come can make these equal. Below `verified` a fence has settled it.
+void TcpComparison::check_ends(Flow& flow, Backlog& backlog) {
+    if (flow.has(Mark::kDiverged) || backlog.held.empty() || !flow.has(Mark::kDeltaKnown)) return;
+    const Seq verified = flow.verified_seq();
+    const bool primary_fin = flow.has(Mark::kPrimaryFin) && flow.primary_fin >= verified;
+    const bool secondary_fin = flow.has(Mark::kSecondaryFin) && flow.secondary_fin >= verified;
+    if (primary_fin && secondary_fin && flow.primary_fin != flow.secondary_fin) {
+        diverge(flow, "FIN position", earlier(flow.primary_fin, flow.secondary_fin));
+    } else if (primary_fin && flow.secondary.next() > flow.primary_fin) {
+        diverge(flow, "FIN of the primary against payload", flow.primary_fin);
+    } else if (secondary_fin && flow.primary.next() > flow.secondary_fin) {
+        diverge(flow, "FIN of the secondary against payload", flow.secondary_fin);
+    }
+    if (backlog.primary_rst && !flow.has(Mark::kSecondaryRst)) {
+        const Seq position = backlog.primary_rst->begin;
+        if (position >= verified && flow.secondary.next() > position) {
+            diverge(flow, "RST of the primary against payload", position);
+        }
+    }
+    if (flow.has(Mark::kPositionalRst) && flow.secondary_fin >= verified &&
+        flow.primary.next() > flow.secondary_fin) {
+        diverge(flow, "RST of the secondary against payload", flow.secondary_fin);
+    }
+}
+
+void TcpComparison::diverge(Flow& flow, const char* what, Seq position,
+                            std::optional<Evidence> evidence) {
+    if (flow.has(Mark::kDiverged)) return;
+    flow.set(Mark::kDiverged);
+    ++context_.counters.divergences;
+    if (!evidence) {
+        evidence.emplace();
+        evidence->what = what;
+        evidence->begin = flow.offset_of(position);
+    }
+    context_.ask(Reason::kDivergence, &flow.key, flow.offset_of(position), std::move(evidence));
+}
+
+}  // namespace colo

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Where the reassembler delivers: into the comparison, from one side. Private to compare/.
+#pragma once
+
+#include "compare/tcp_comparison.h"
+
+namespace colo {
+
+class TcpComparison::PrimarySink final : public StreamSink {
+  public:
+    PrimarySink(TcpComparison& comparison, Flow& flow, Backlog& backlog)
+        : comparison_(comparison), flow_(flow), backlog_(backlog) {}
+    void deliver(Bytes bytes, const Frame* frame) override {
+        comparison_.deliver(flow_, backlog_, true, bytes, frame);
+    }
+
+  private:
+    TcpComparison& comparison_;
+    Flow& flow_;
+    Backlog& backlog_;
+};
+
+class TcpComparison::SecondarySink final : public StreamSink {
+  public:
+    SecondarySink(TcpComparison& comparison, Flow& flow, Backlog& backlog)
+        : comparison_(comparison), flow_(flow), backlog_(backlog) {}
+    void deliver(Bytes bytes, const Frame* frame) override {
+        comparison_.deliver(flow_, backlog_, false, bytes, frame);
+    }
+
+  private:
+    TcpComparison& comparison_;
+    Flow& flow_;
+    Backlog& backlog_;
+};
+
+}  // namespace colo

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "packet/flow_key.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+
+#include "packet/address.h"
+#include "packet/siphash.h"
+
+namespace colo {
+
+namespace {
+
+constexpr size_t kMacSize = 6;
+
+bool is_icmp(const PacketView& view) {
+    return view.family == Family::kIpv6 ? view.protocol == ip_protocol::kIcmpv6
+                                        : view.protocol == ip_protocol::kIcmp;
+}
+
+/// The two ends of a view in the order asked for.
+struct Ends {
+    const uint8_t* guest;
+    const uint8_t* peer;
+    uint16_t guest_port;
+    uint16_t peer_port;
+};
+
+FlowKey ethernet_key(const PacketView& view, bool output) {
+    FlowKey key;
+    key.kind = KeyKind::kEthernet;
+    if (view.level == Level::kNone) return key;
+    key.vlan_outer = view.vlan_outer;
+    key.vlan_inner = view.vlan_inner;
+    key.guest_port = view.ether_type;
+    std::memcpy(key.guest.data(), output ? view.source_mac() : view.destination_mac(), kMacSize);
+    std::memcpy(key.peer.data(), output ? view.destination_mac() : view.source_mac(), kMacSize);
+    return key;
+}
+
+FlowKey ip_key(const PacketView& view, const Ends& ends) {
+    FlowKey key;
+    key.vlan_outer = view.vlan_outer;
+    key.vlan_inner = view.vlan_inner;
+    key.protocol = view.protocol;
+    if (view.level == Level::kTransport) {
+        key.guest_port = ends.guest_port;
+        key.peer_port = ends.peer_port;
+        if (is_icmp(view)) {
+            key.guest_port = static_cast<uint16_t>(view.icmp_type() << 8);
+            key.peer_port = view.destination_port;
+        }
+    }
+    // Constant sizes: each copy is one load and one store.
+    if (view.family == Family::kIpv4) {
+        std::memcpy(key.guest.data(), ends.guest, 4);
+        std::memcpy(key.peer.data(), ends.peer, 4);
+    } else {
+        key.kind = KeyKind::kIpv6;
+        std::memcpy(key.guest.data(), ends.guest, 16);
+        std::memcpy(key.peer.data(), ends.peer, 16);
+    }
+    return key;
+}
+
+std::string name_of(const FlowKey& key, const std::array<uint8_t, 16>& address, uint16_t port) {
+    if (key.kind == KeyKind::kEthernet) return mac_text(address.data());
+    const bool ipv6 = key.kind == KeyKind::kIpv6;
+    const std::string host = ipv6 ? ipv6_text(address.data()) : ipv4_text(address.data());
+    if (!key.has_ports()) return host;
+    return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+const uint8_t* bytes_of(const FlowKey& key) {
+    return reinterpret_cast<const uint8_t*>(&key);
+}
+
+constexpr size_t kPorts = offsetof(FlowKey, guest_port);
+static_assert(offsetof(FlowKey, peer_port) == kPorts + 2 &&
+              offsetof(FlowKey, vlan_outer) == kPorts + 4 &&
+              offsetof(FlowKey, vlan_inner) == kPorts + 6);
+
+}  // namespace
+
+FlowKey FlowKey::reversed() const {
+    FlowKey key = *this;
+    key.guest = peer;
+    key.peer = guest;
+    key.guest_port = peer_port;
+    key.peer_port = guest_port;
+    return key;
+}
+
+FlowKey key_of_output(const PacketView& view) {
+    if (view.level < Level::kIp) return ethernet_key(view, true);
+    return ip_key(view, {view.source_address(), view.destination_address(), view.source_port,
+                         view.destination_port});
+}
+
+FlowKey key_of_input(const PacketView& view) {
+    if (view.level < Level::kIp) return ethernet_key(view, false);
+    return ip_key(view, {view.destination_address(), view.source_address(), view.destination_port,
+                         view.source_port});
+}
+
+std::string protocol_name(const FlowKey& key) {
+    if (key.kind == KeyKind::kEthernet) {
+        char text[16];
+        std::snprintf(text, sizeof text, "eth-%04x", key.guest_port);
+        return text;
+    }
+    switch (key.protocol) {
+        case ip_protocol::kTcp:
+            return "tcp";
+        case ip_protocol::kUdp:
+            return "udp";
+        case ip_protocol::kIcmp:
+            return "icmp";
+        case ip_protocol::kIcmpv6:
+            return "icmpv6";
+        default:
+            return "ip-" + std::to_string(key.protocol);
+    }
+}
+
+std::string guest_name(const FlowKey& key) {
+    return name_of(key, key.guest, key.guest_port);
+}
+std::string peer_name(const FlowKey& key) {
+    return name_of(key, key.peer, key.peer_port);
+}
+
+FlowHash FlowHash::random() {
+    uint64_t secret[2];
+    // Up to 256 bytes come whole or not at all once the pool is ready; only waiting for it can be
+    // interrupted (getrandom(2)).
+    while (getrandom(secret, sizeof secret, 0) != static_cast<ssize_t>(sizeof secret)) {
+        if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "getrandom");
+    }
+    return {secret[0], secret[1]};
+}
+
+uint64_t FlowHash::operator()(const FlowKey& key) const {
+    // Kind and protocol go into the initial state: no two kinds share messages, and a short key has
+    // only words that carry something.
+    const uint64_t domain = static_cast<uint64_t>(key.kind) << 8 | key.protocol;
+    SipHash13 hash(secret_[0], secret_[1], domain);
+    const uint8_t* bytes = bytes_of(key);
+    if (key.kind == KeyKind::kIpv4) {
+        hash.add(static_cast<uint64_t>(load_native<uint32_t>(key.peer.data())) << 32 |
+                 load_native<uint32_t>(key.guest.data()));
+    } else {
+        for (size_t at = 0; at < kPorts; at += 8) hash.add(load_native<uint64_t>(bytes + at));
+    }
+    hash.add(load_native<uint64_t>(bytes + kPorts));
+    return hash.finish();
+}
+
+}  // namespace colo

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tcpstack/reassembler.h"
+
+#include <cassert>
+#include <utility>
+
+#include "tcpstack/segment_heap.h"
+#include "tcpstack/stack_pool.h"
+
+namespace colo {
+
+namespace {
+
+/// An episode that has gone this far begins anew, so that it never comes near 2^32 (stack_pool.h
+/// says where it begins). One push() moves it by a few MiB at most.
+constexpr SeqDelta kRebaseAfterBytes = 1 << 30;
+
+}  // namespace
+
+/// A stream's time in libslirp. Recycled with its heaps' memory.
+struct Reassembler::Episode {
+    StackPool::Connection connection;
+    SeqDelta to_slirp = 0;   ///< from the stream's numbers to the connection's
+    SegmentHeap fed;         ///< in libslirp, not wholly delivered
+    SegmentHeap waiting;     ///< end beyond libslirp's window
+    uint64_t accounted = 0;  ///< this episode's part of queued_bytes_
+
+    bool empty() const { return fed.empty() && waiting.empty(); }
+    uint32_t segments() const { return fed.size() + waiting.size(); }
+    uint64_t bytes() const { return fed.bytes() + waiting.bytes(); }
+};
+
+/// Moves the stream on by what libslirp hands out.
+class Reassembler::Delivery final : public SlirpStack::Receiver {
+  public:
+    Delivery(Stream& stream, StreamSink& sink) : stream_(stream), sink_(sink) {}
+
+    void receive(Bytes bytes) override {
+        stream_.next_ += static_cast<uint32_t>(bytes.size());
+        sink_.deliver(bytes, nullptr);
+    }
+
+  private:
+    Stream& stream_;
+    StreamSink& sink_;
+};
+
+Reassembler::Reassembler(const ReassemblyLimits& limits)
+    : limits_(limits), stacks_(std::make_unique<StackPool>(limits.streams)) {}
+
+Reassembler::~Reassembler() = default;
+
+Arrival Reassembler::push_slow(Stream& stream, const Segment& segment, StreamSink& sink) {
+    assert(segment.frame && segment.bytes.size() <= segment.size);
+    if (segment.end() <= stream.next_) return Arrival::kOld;
+    QueuedSegment here{segment.frame->share(), segment.bytes.data(),
+                       static_cast<uint32_t>(segment.bytes.size()), segment.seq};
+    // All that is new in a cut segment may be missing: a gap, which what follows will open.
+    if (here.size == 0 || here.end() <= stream.next_) return Arrival::kQueued;
+    if (!has_room(stream, here)) return Arrival::kOverflow;
+    if (!stream.reassembling() && !enter(stream)) return Arrival::kOverflow;
+    if (here.end() > stream.next_ + SlirpStack::kWindowBytes) ++counters_.beyond_window;
+    episode_of(stream).waiting.push(std::move(here));
+    settle(stream, sink);
+    return Arrival::kQueued;
+}
+
+bool Reassembler::has_room(const Stream& stream, const QueuedSegment& segment) {
+    if (segment.seq <= stream.next_) return true;
+    const bool queueing = stream.reassembling();
+    const uint32_t segments = queueing ? episode_of(stream).segments() : 0;
+    const uint64_t bytes = queueing ? episode_of(stream).bytes() : 0;
+    if (segments >= limits_.segments_per_stream) {
+        ++counters_.overflow_segments;
+        return false;
+    }
+    if (bytes + segment.size > limits_.bytes_per_stream) {
+        ++counters_.overflow_bytes;
+        return false;
+    }
+    return true;
+}
+
+bool Reassembler::in_window(const Stream& stream, const QueuedSegment& segment) {
+    return segment.end() <= stream.next_ + SlirpStack::kWindowBytes;
+}
+
+/// The segment lies in libslirp's window.
+void Reassembler::feed(Stream& stream, QueuedSegment segment, StreamSink& sink) {
+    if (segment.end() <= stream.next_) return;
+    Episode& episode = episode_of(stream);
+    Delivery delivery(stream, sink);
+    ++counters_.slow_segments;
+    episode.connection.stack->segment(
+        episode.connection.slot, segment.seq.shifted(episode.to_slirp), segment.bytes(), delivery);
+    if (segment.end() > stream.next_) episode.fed.push(std::move(segment));
+}
+
+/// Feeds what the window has reached, forgets what has been delivered, and takes the stream back to
+/// the fast path when nothing is left.
+void Reassembler::settle(Stream& stream, StreamSink& sink) {
+    Episode& episode = episode_of(stream);
+    while (!episode.waiting.empty() && in_window(stream, episode.waiting.top()))
+        feed(stream, episode.waiting.pop(), sink);
+    episode.fed.drop_through(stream.next_);
+    queued_bytes_ += episode.bytes() - episode.accounted;
+    episode.accounted = episode.bytes();
+    const SeqDelta gone = stream.next_.shifted(episode.to_slirp) - SlirpStack::kStartPosition;
+    if (episode.empty())
+        leave(stream);
+    else if (gone >= kRebaseAfterBytes)
+        reconnect(stream, sink);
+}
+
+bool Reassembler::enter(Stream& stream) {
+    if (free_episodes_.empty()) {
+        free_episodes_.push_back(static_cast<uint32_t>(episodes_.size()));
+        episodes_.push_back(std::make_unique<Episode>());
+    }
+    if (!connect(stream, *episodes_[free_episodes_.back()])) return false;
+    stream.episode_ = free_episodes_.back();
+    free_episodes_.pop_back();
+    ++counters_.episodes;
+    ++counters_.open;
+    return true;
+}
+
+bool Reassembler::connect(const Stream& stream, Episode& episode) {
+    const auto connection = stacks_->open();
+    if (!connection) {
+        ++counters_.overflow_streams;
+        return false;
+    }
+    episode.connection = *connection;
+    episode.to_slirp = SlirpStack::kStartPosition - stream.next_;
+    return true;
+}
+
+/// Begins the episode anew at next() with all that is queued. The last goes in first: libslirp
+/// looks for a segment's place from the head of its queue, and finds it there at once.
+void Reassembler::reconnect(Stream& stream, StreamSink& sink) {
+    Episode& episode = episode_of(stream);
+    stacks_->close(episode.connection);
+    if (!connect(stream, episode)) return forget(stream);
+    episode.waiting.absorb(episode.fed);
+    for (QueuedSegment& segment : episode.waiting.take_last_first()) {
+        if (in_window(stream, segment))
+            feed(stream, std::move(segment), sink);
+        else
+            episode.waiting.push(std::move(segment));
+    }
+    settle(stream, sink);
+}
+
+void Reassembler::leave(Stream& stream) {
+    stacks_->close(episode_of(stream).connection);
+    forget(stream);
+}
+
+/// The stream's connection is closed.
+void Reassembler::forget(Stream& stream) {
+    Episode& episode = episode_of(stream);
+    episode.fed.clear();
+    episode.waiting.clear();
+    queued_bytes_ -= episode.accounted;
+    episode.accounted = 0;
+    free_episodes_.push_back(stream.episode_);
+    stream.episode_ = Stream::kNone;
+    --counters_.open;
+}
+
+void Reassembler::skip_to(Stream& stream, Seq position, StreamSink& sink) {
+    if (position <= stream.next_) return;
+    stream.next_ = position;
+    if (stream.reassembling()) reconnect(stream, sink);
+}
+
+void Reassembler::reset(Stream& stream, Seq next) {
+    if (stream.reassembling()) leave(stream);
+    stream.next_ = next;
+}
+
+}  // namespace colo
