@@ -54,11 +54,11 @@ class Replay final : public ComparatorSink {
     ReplayResult run() {
         find_offsets(primary_, Side::kPrimary, finder_);
         find_offsets(secondary_, Side::kSecondary, finder_);
-        note_truncation();
         set_clocks();
         while (primary_.front() || secondary_.front()) step();
         while (!comparator_.holds_nothing()) tick(comparator_.next_deadline());
         if (writer_) writer_->finish();
+        note_truncation();
         fill_in_result();
         return std::move(result_);
     }
@@ -74,6 +74,7 @@ class Replay final : public ComparatorSink {
     }
 
   private:
+    /// Known once both have been read to their ends.
     void note_truncation() {
         for (const Recording* recording : {&primary_, &secondary_}) {
             if (!recording->truncated().empty()) result_.warnings.push_back(recording->truncated());

@@ -45,7 +45,7 @@ class Report {
 std::string flow_name(const FlowKey& key) {
     std::string name = protocol_name(key) + " " + guest_name(key) + " -> " + peer_name(key);
     if (key.vlan_outer != kNoVlan) name += " vlan " + std::to_string(key.vlan_outer);
-    if (key.vlan_inner != kNoVlan) name += "." + std::to_string(key.vlan_inner);
+    if (key.vlan_inner != kNoVlan) (name += '.') += std::to_string(key.vlan_inner);
     return name;
 }
 

@@ -6,21 +6,12 @@
 #include <memory>
 #include <vector>
 
+#include "compare/chunk.h"
 #include "compare/list.h"
 #include "compare/node_pool.h"
 #include "compare/parked.h"
 
 namespace colo {
-
-/// Bytes of one side's stream that the other side has not produced yet.
-struct Chunk {
-    Frame frame;
-    uint32_t offset = 0;  ///< of the first byte in the frame
-    uint32_t size = 0;
-    Chunk* next = nullptr;
-
-    Bytes bytes() const { return {frame.data() + offset, size}; }
-};
 
 /// Delivered primary bytes, kept while libslirp has the flow, so that every held frame can be compared
 /// with what was delivered.

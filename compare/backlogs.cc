@@ -26,6 +26,8 @@ Backlog& Backlogs::of(Flow& flow, uint32_t flow_index) {
 void Backlogs::release_if_empty(Flow& flow) {
     if (flow.backlog == kNoBacklog) return;
     Backlog& backlog = *slots_[flow.backlog];
+    // What waits behind a gap waits in the reassembler.
+    if (flow.primary.reassembling() || flow.secondary.reassembling()) return;
     if (!backlog.empty()) return;
     chain_.remove(&backlog);
     backlog.alarm_at = kNever;

@@ -12,8 +12,8 @@ namespace colo {
 /// How a frame is looked up and what it is compared as.
 struct Comparator::Classified {
     FlowKey key;
-    ParkedKind kind = ParkedKind::kDatagram;
-    std::optional<IcmpError> error;
+    ParkedKind kind = ParkedKind::kSegment;
+    IcmpErrorFacts error;
 
     Phase first_phase() const {
         return kind == ParkedKind::kSegment ? Phase::kHalfOpen : Phase::kDatagram;
@@ -119,20 +119,23 @@ void Comparator::count_anomalies(const PacketView& view) {
 
 Comparator::Classified Comparator::classify(const PacketView& view) {
     Classified classified;
-    classified.error = parse_icmp_error(view);
-    if (classified.error) {
+    if (view.is_tcp()) [[likely]] {
+        classified.key = key_of_output(view);
+    } else if (const auto error = parse_icmp_error(view)) {
         ++counters_.icmp_errors;
         classified.kind = ParkedKind::kIcmpError;
-        classified.key = quoted_flow(*classified.error, QuotedSender::kPeer);
-        return classified;
+        classified.key = quoted_flow(*error, QuotedSender::kPeer);
+        classified.error = facts_of(*error);
+    } else {
+        classified.kind = ParkedKind::kDatagram;
+        classified.key = key_of_output(view);
     }
-    classified.kind = view.is_tcp() ? ParkedKind::kSegment : ParkedKind::kDatagram;
-    classified.key = key_of_output(view);
     return classified;
 }
 
-void Comparator::primary_packet(Frame frame, const PacketView& view, Originals originals) {
-    if (const auto rule = default_pass(view)) {
+void Comparator::primary_packet(Frame&& frame, const PacketView& view, Originals originals) {
+    const auto rule = view.is_tcp() ? std::nullopt : default_pass(view);
+    if (rule) {
         ++passed_[static_cast<size_t>(*rule)];
         if (view.family != Family::kNone) track(key_of_output(view), Phase::kDatagram);
         pass(std::move(frame), std::move(originals));
@@ -160,7 +163,7 @@ void Comparator::describe(Parked& parked, const Classified& classified, const Pa
         case ParkedKind::kDatagram:
             return DatagramComparison::describe(parked, view);
         case ParkedKind::kIcmpError:
-            return DatagramComparison::describe_error(parked, *classified.error);
+            return DatagramComparison::describe_error(parked, classified.error);
     }
 }
 
@@ -186,13 +189,13 @@ void Comparator::hold_untracked(Parked* parked, const FlowKey& key) {
 }
 
 bool Comparator::drop_when_full(const Flow* flow) {
-    if (config_.when_full != WhenFull::kDrop || !flow) return false;
+    if (config_.when_full != WhenFull::kDrop || (flow && is_passing(*flow))) return false;
     if (room_.sizes().bytes() < config_.max_queue_bytes) {
-        const Backlog* backlog = backlogs_.find(*flow);
+        const Backlog* backlog = flow ? backlogs_.find(*flow) : nullptr;
         if (!backlog || backlog->primary_frames() < config_.max_queue_frames) return false;
     }
     ++counters_.dropped_queue_full;
-    context_.ask_queue_full(*flow);
+    if (flow) context_.ask_queue_full(*flow);  // else the full table has asked
     return true;
 }
 
@@ -201,7 +204,7 @@ void Comparator::enqueue(Flow& flow, Backlog& backlog, Parked* parked) {
         backlog.deferred.push_back(parked);
     } else {
         admit(flow, backlog, parked);
-        advance(flow, backlog);
+        if (!is_passing(flow)) advance(flow, backlog);  // else finish() counts and lets out
     }
     const bool too_many = backlog.primary_frames() > config_.max_queue_frames;
     if (too_many || room_.sizes().bytes() > config_.max_queue_bytes) {
@@ -248,7 +251,7 @@ void Comparator::advance(Flow& flow, Backlog& backlog) {
     }
 }
 
-void Comparator::pass(Frame frame, Originals originals) {
+void Comparator::pass(Frame&& frame, Originals originals) {
     ++counters_.passed;
     Parked* parked = room_.hold_primary(std::move(frame), context_.now);
     parked->originals = std::move(originals);
@@ -272,8 +275,8 @@ void Comparator::finish(Flow& flow) {
 
 // --- The secondary -------------------------------------------------------------------------------
 
-void Comparator::secondary_packet(Frame frame, const PacketView& view) {
-    if (default_pass(view)) {
+void Comparator::secondary_packet(Frame&& frame, const PacketView& view) {
+    if (!view.is_tcp() && default_pass(view)) {
         ++counters_.secondary_passed;
         return;
     }
@@ -299,14 +302,14 @@ void Comparator::secondary_packet(Frame frame, const PacketView& view) {
     finish(*flow);
 }
 
-void Comparator::secondary_segment(Flow& flow, Frame frame, const PacketView& view) {
+void Comparator::secondary_segment(Flow& flow, Frame&& frame, const PacketView& view) {
     Backlog* backlog = backlogs_.find(flow);
     const bool must_queue = backlog && !backlog->secondary_deferred.empty();
     if (!must_queue && tcp_.secondary(flow, frame, view)) return;
     defer_secondary(context_.backlog_of(flow), std::move(frame));
 }
 
-void Comparator::defer_secondary(Backlog& backlog, Frame frame) {
+void Comparator::defer_secondary(Backlog& backlog, Frame&& frame) {
     if (backlog.secondary_frames() >= config_.max_queue_frames ||
         room_.sizes().bytes() >= config_.max_queue_bytes) {
         ++counters_.secondary_over_cap;
@@ -468,6 +471,7 @@ void Comparator::fence(Fence fence, Time now) {
 }
 
 void Comparator::settle_flow(Flow& flow, Backlog& backlog, Fence fence, Out out) {
+    tcp_.drop_primary_bytes(backlog);
     for (ParkedFifo* queue : {&backlog.held, &backlog.deferred}) {
         while (!queue->empty()) {
             Parked* record = queue->pop_front();

@@ -123,10 +123,10 @@ class Comparator {
     /// What every call for a flow ends with.
     void finish(Flow& flow);
 
-    void primary_packet(Frame frame, const PacketView& view, Originals originals);
+    void primary_packet(Frame&& frame, const PacketView& view, Originals originals);
     bool drop_when_full(const Flow* flow);
     void hold_untracked(Parked* parked, const FlowKey& key);
-    void pass(Frame frame, Originals originals);
+    void pass(Frame&& frame, Originals originals);
     bool is_passing(const Flow& flow) const {
         return mode_ == Mode::kIdle || flow.rule != kNoRule;
     }
@@ -137,9 +137,9 @@ class Comparator {
     /// Lets out what may go, in order, and takes in what waited for that.
     void advance(Flow& flow, Backlog& backlog);
 
-    void secondary_packet(Frame frame, const PacketView& view);
-    void secondary_segment(Flow& flow, Frame frame, const PacketView& view);
-    void defer_secondary(Backlog& backlog, Frame frame);
+    void secondary_packet(Frame&& frame, const PacketView& view);
+    void secondary_segment(Flow& flow, Frame&& frame, const PacketView& view);
+    void defer_secondary(Backlog& backlog, Frame&& frame);
     void drain_secondary(Flow& flow, Backlog& backlog);
     void drop_deferred_secondary(Backlog& backlog);
 

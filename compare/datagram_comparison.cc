@@ -78,11 +78,12 @@ void DatagramComparison::describe(Parked& parked, const PacketView& view) {
     parked.digest = digest_of(view.payload(), view.payload_size);
 }
 
-void DatagramComparison::describe_error(Parked& parked, const IcmpError& error) {
-    parked.kind = ParkedKind::kIcmpError;
-    parked.error.type_code = static_cast<uint16_t>(error.type << 8 | error.code);
-    parked.error.word = error.word;
-    parked.error.seq = error.seq ? error.seq->raw() : 0;
+IcmpErrorFacts facts_of(const IcmpError& error) {
+    IcmpErrorFacts facts;
+    facts.type_code = static_cast<uint16_t>(error.type << 8 | error.code);
+    facts.word = error.word;
+    facts.seq = error.seq ? error.seq->raw() : 0;
+    return facts;
 }
 
 void DatagramComparison::admit(Flow& /*flow*/, Backlog& backlog, Parked* parked) {

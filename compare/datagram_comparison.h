@@ -17,13 +17,18 @@
 
 namespace colo {
 
+/// The quoted packet is one of the client's, so its numbers are the same for both VMs.
+IcmpErrorFacts facts_of(const IcmpError& error);
+
 class DatagramComparison {
   public:
     DatagramComparison(Context& context, Alarms& alarms) : context_(context), alarms_(alarms) {}
 
     static void describe(Parked& parked, const PacketView& view);
-    /// The quoted packet is one of the client's, so its numbers are the same for both VMs.
-    static void describe_error(Parked& parked, const IcmpError& error);
+    static void describe_error(Parked& parked, const IcmpErrorFacts& facts) {
+        parked.kind = ParkedKind::kIcmpError;
+        parked.error = facts;
+    }
 
     /// Takes a held datagram or error into its flow.
     void admit(Flow& flow, Backlog& backlog, Parked* parked);

@@ -36,7 +36,7 @@ enum class Mark : uint16_t {
     kDiverged = 1 << 8,        ///< comparing stopped until a fence
     kUnprotected = 1 << 9,     ///< options that cannot be rewritten: released by checkpoints only
     kPhaseWord = 1 << 10,      ///< phase_word is valid (kClosing: always)
-    kClientIsn = 1 << 11,      ///< client_isn is valid
+    kClientIsn = 1 << 11,      ///< client_isn and primary_ack are valid
     kSynSettled = 1 << 12,     ///< a fence has settled the SYN
     kUntilFence = 1 << 13,     ///< output is held, uncompared, until the next fence
     kTouched = 1 << 14,        ///< used since eviction last looked
@@ -58,11 +58,12 @@ struct alignas(64) Flow {
     uint64_t verified = 0;   ///< both streams are equal up to here, from origin
     Seq origin;              ///< of stream offset 0
     Seq secondary_ack;       ///< highest ack of the secondary
+    Seq primary_ack;         ///< highest ack of the primary, valid with kClientIsn
     SeqDelta delta = 0;      ///< secondary's numbers above the primary's, valid in delta_epoch
     uint32_t delta_epoch = 0;
     Seq primary_fin;
     Seq secondary_fin;
-    Seq client_isn;          ///< acknowledged by the SYN-ACK: tells incarnations apart
+    Seq client_isn;          ///< first acknowledged, by the SYN-ACK: tells incarnations apart
     /// kHalfOpen: the origin an earlier SYN-ACK announced (SYN cookies); kEstablished: position of the
     /// client's FIN; kClosing: since when, in seconds.
     uint32_t phase_word = 0;

@@ -42,7 +42,8 @@ class FlowTable {
     /// When expire_closing() has something to do; kNever when nothing is closing.
     Time next_expiry() const;
     /// After a fence: drops up to `most` established flows that hold nothing, were not used since the
-    /// last look, and whose delta is 0 (`can_go` decides).
+    /// last look, and whose delta is 0 (`can_go` decides). Goes on where the last look ended, and
+    /// looks at a bounded part: where all have to stay, each fence would walk the whole table.
     template <typename CanGo>
     uint32_t evict_settled(uint32_t most, CanGo can_go);
 
@@ -91,6 +92,8 @@ class FlowTable {
     static constexpr Time kClosingLife = seconds(120);
     /// How many flows of a phase eviction looks at before it tries the next phase.
     static constexpr uint32_t kEvictionLooks = 16;
+    /// Flows that evict_settled() looks at, at least.
+    static constexpr uint32_t kSweepLooks = 1024;
 
     bool make_room();
     bool evict_from(Phase phase, uint64_t& counter);
@@ -112,7 +115,8 @@ class FlowTable {
 template <typename CanGo>
 uint32_t FlowTable::evict_settled(uint32_t most, CanGo can_go) {
     uint32_t gone = 0;
-    for (uint32_t looked = 0; looked < slots() && gone < most; ++looked) {
+    const uint32_t looks = std::min(slots(), std::max(2 * most, kSweepLooks));
+    for (uint32_t looked = 0; looked < looks && gone < most; ++looked) {
         Flow& flow = slab_[sweep_];
         const bool candidate = flow.phase == Phase::kEstablished &&
                                flow.backlog == kNoBacklog && can_go(flow);

@@ -23,6 +23,8 @@ class NodePool {
         if (!free_) grow();
         Slot* slot = std::exchange(free_, free_->next);
         ++live_;
+        // Not Node(): that would clear the whole node first.
+        if constexpr (sizeof...(Args) == 0) return new (slot->storage) Node;
         return new (slot->storage) Node(std::forward<Args>(args)...);
     }
 

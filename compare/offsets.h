@@ -16,6 +16,11 @@
 
 namespace colo {
 
+/// Modular: the lowest SeqDelta is its own negative.
+constexpr SeqDelta negated(SeqDelta delta) {
+    return static_cast<SeqDelta>(0u - static_cast<uint32_t>(delta));
+}
+
 /// How far one number space lies above another. An optional<Offset> says whether it is known; 0 is a
 /// value like any other.
 struct Offset {
@@ -59,7 +64,7 @@ inline SegmentShift shift_of_input(const Offset& vm_above_client) {
 
 /// VM frame -> client.
 inline SegmentShift shift_of_output(const Offset& vm_above_client) {
-    return {.seq = static_cast<SeqDelta>(0u - static_cast<uint32_t>(vm_above_client.seq)),
+    return {.seq = negated(vm_above_client.seq),
             .ack = 0,
             .tsval = 0u - vm_above_client.timestamp,
             .tsecr = 0};

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "compare/chunk.h"
 #include "packet/flow_key.h"
 #include "packet/frame.h"
 #include "packet/seq.h"
@@ -51,6 +52,7 @@ struct Parked {
     SynOptions syn;
     uint32_t digest = 0;       ///< datagrams: of the payload, to find twins quickly
     IcmpErrorFacts error;
+    Chunk chunk;               ///< the segment's payload while it waits in its stream
 
     Parked* next = nullptr;           ///< in its flow's queue
     Parked* older = nullptr;          ///< of all that wait alike, in order of arrival

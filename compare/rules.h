@@ -35,12 +35,12 @@ std::optional<DefaultPass> default_pass(const PacketView& view);
 /// Fields that are not set match anything. Guest and peer give the direction.
 struct PassRule {
     std::string id;
-    std::optional<uint8_t> protocol;
-    std::optional<KeyKind> kind;  ///< set when an address is
-    std::optional<std::array<uint8_t, 16>> guest;
-    std::optional<std::array<uint8_t, 16>> peer;
-    std::optional<uint16_t> guest_port;
-    std::optional<uint16_t> peer_port;
+    std::optional<uint8_t> protocol = {};
+    std::optional<KeyKind> kind = {};  ///< set when an address is
+    std::optional<std::array<uint8_t, 16>> guest = {};
+    std::optional<std::array<uint8_t, 16>> peer = {};
+    std::optional<uint16_t> guest_port = {};
+    std::optional<uint16_t> peer_port = {};
     uint64_t frames = 0;          ///< released by it
 
     bool matches(const FlowKey& key) const;

@@ -43,6 +43,7 @@ bool TcpComparison::begins_incarnation(const Flow& flow, const Parked& segment) 
 }
 
 void TcpComparison::admit(Flow& flow, Backlog& backlog, Parked* parked) {
+    enter_epoch(flow);
     if (parked->has(tcp_flag::kSyn)) {
         admit_syn(flow, backlog, *parked);
     } else if (!flow.has(Mark::kPrimarySeen)) {
@@ -51,6 +52,7 @@ void TcpComparison::admit(Flow& flow, Backlog& backlog, Parked* parked) {
                parked->begin == Seq(flow.phase_word) && flow.primary.next() == flow.origin) {
         move_origin(flow, parked->begin);  // the client answered the earlier SYN-ACK
     }
+    if (parked->has(tcp_flag::kAck)) note_primary_ack(flow, parked->ack);
     if (parked->unprotected && !flow.has(Mark::kUnprotected)) {
         flow.set(Mark::kUnprotected);
         ++context_.counters.unprotected_flows;
@@ -81,7 +83,7 @@ void TcpComparison::admit_syn(Flow& flow, Backlog& backlog, const Parked& segmen
     flow.set(Mark::kPrimarySyn);
     flow.primary_syn = segment.syn;
     if (segment.has(tcp_flag::kAck)) {
-        flow.set(Mark::kClientIsn);
+        note_primary_ack(flow, segment.ack);
         flow.client_isn = segment.ack - 1;
     }
 }
@@ -146,7 +148,7 @@ void TcpComparison::admit_payload(Flow& flow, Backlog& backlog, Parked& segment)
     const bool in_order = segment.begin == next && segment.captured == segment.size;
     if (!in_order && segment.end() > next && !backlog.kept) keep_from_here(flow, backlog);
 
-    PrimarySink sink(*this, flow, backlog);
+    PrimarySink sink(*this, flow, backlog, segment);
     const Segment piece{segment.begin, segment.size, segment.payload(), &segment.frame};
     const Arrival arrival = context_.reassembler.push(flow.primary, piece, sink);
     if (arrival == Arrival::kOverflow) {
@@ -254,7 +256,7 @@ bool TcpComparison::ack_covered(const Flow& flow, const Parked& segment) {
     if (!flow.has(Mark::kSecondaryAck)) return false;
     if (!context_.config.both_directions) return segment.ack <= flow.secondary_ack;
     const auto shift = reverse_delta(flow);
-    return shift && segment.ack <= flow.secondary_ack.shifted(-*shift);
+    return shift && segment.ack <= flow.secondary_ack.shifted(negated(*shift));
 }
 
 /// With both directions compared, acks are in the numbers of the reverse flow's sender.
@@ -295,8 +297,10 @@ void TcpComparison::input(Flow& flow, const PacketView& view) {
         context_.table.set_phase(flow, Phase::kEstablished, context_.now);
     }
     // Only remembered: the flow closes when the guest acknowledges it.
-    if (flow.phase == Phase::kEstablished && view.has(tcp_flag::kFin)) {
-        flow.phase_word = (view.seq + view.payload_size).raw();
+    const Seq end = view.seq + view.payload_size;
+    const bool is_old = flow.has(Mark::kClientIsn) && end < flow.primary_ack;
+    if (flow.phase == Phase::kEstablished && view.has(tcp_flag::kFin) && !is_old) {
+        flow.phase_word = end.raw();
         flow.set(Mark::kPhaseWord);
     }
 }
@@ -310,13 +314,25 @@ void TcpComparison::note_released(Flow& flow, Backlog& backlog, const Parked& se
     if (segment.end() > flow.primary.next()) {
         context_.reassembler.reset(flow.primary, segment.end());
     }
-    if (segment.has(tcp_flag::kAck)) note_settled_ack(flow, segment.ack);
+    if (segment.has(tcp_flag::kAck)) {
+        note_primary_ack(flow, segment.ack);
+        note_settled_ack(flow, segment.ack);
+    }
     if (segment.has(tcp_flag::kFin)) {
         flow.set(Mark::kPrimaryFin);
         flow.primary_fin = segment.end();
     }
     if (segment.has(tcp_flag::kRst)) flow.set(Mark::kSecondaryRst);
     if (!segment.has(tcp_flag::kSyn)) advance_phase(flow, segment);
+}
+
+void TcpComparison::note_primary_ack(Flow& flow, Seq ack) {
+    if (!flow.has(Mark::kClientIsn)) {
+        flow.set(Mark::kClientIsn);
+        flow.client_isn = ack - 1;
+        flow.primary_ack = ack;
+    }
+    flow.primary_ack = later(flow.primary_ack, ack);
 }
 
 void TcpComparison::note_settled_ack(Flow& flow, Seq ack) {
@@ -329,7 +345,6 @@ void TcpComparison::note_settled_ack(Flow& flow, Seq ack) {
 
 void TcpComparison::settle(Flow& flow, Backlog& backlog, Fence fence) {
     if (!flow.has(Mark::kPrimarySeen)) return;
-    while (!backlog.primary_bytes.empty()) drop_chunk(backlog.primary_bytes, true);
     const Seq high = flow.primary.next();
     const uint64_t settled = flow.offset_of(high) - flow.verified;
     context_.reassembler.reset(flow.primary, high);
@@ -356,11 +371,27 @@ void TcpComparison::become_copy(Flow& flow, Backlog& backlog, Seq high) {
     while (!backlog.secondary_bytes.empty()) drop_chunk(backlog.secondary_bytes, false);
     context_.reassembler.reset(flow.secondary, high);
     set_delta(flow, 0);
-    if (flow.has(Mark::kPrimarySyn)) {
-        flow.set(Mark::kSecondarySyn);
-        flow.secondary_syn = flow.primary_syn;
-    }
-    flow.clear(Mark::kSecondaryFin);
+    copy_primary_marks(flow);
+}
+
+/// A live fence leaves flows that hold nothing as they are; they follow when they are next used.
+void TcpComparison::enter_epoch(Flow& flow) {
+    if (flow.delta_epoch == context_.epoch) return;
+    flow.delta = 0;
+    flow.delta_epoch = context_.epoch;
+    if (flow.has(Mark::kPrimarySyn)) flow.set(Mark::kSynSettled);
+    copy_primary_marks(flow);
+}
+
+/// What the secondary had said beyond the primary, it has not said as the primary's copy.
+void TcpComparison::copy_primary_marks(Flow& flow) {
+    const auto copy = [&flow](Mark from, Mark to) { flow.has(from) ? flow.set(to) : flow.clear(to); };
+    copy(Mark::kClientIsn, Mark::kSecondaryAck);
+    flow.secondary_ack = flow.primary_ack;
+    copy(Mark::kPrimarySyn, Mark::kSecondarySyn);
+    flow.secondary_syn = flow.primary_syn;
+    copy(Mark::kPrimaryFin, Mark::kSecondaryFin);
+    flow.secondary_fin = flow.primary_fin;
     flow.clear(Mark::kPositionalRst);
     if (flow.phase != Phase::kClosing) flow.clear(Mark::kSecondaryRst);
 }
@@ -374,8 +405,12 @@ void TcpComparison::skip_secondary(Flow& flow, Backlog& backlog, Seq high, uint6
     context_.reassembler.skip_to(flow.secondary, high, sink);
 }
 
-void TcpComparison::drop_streams(Flow& flow, Backlog& backlog) {
+void TcpComparison::drop_primary_bytes(Backlog& backlog) {
     while (!backlog.primary_bytes.empty()) drop_chunk(backlog.primary_bytes, true);
+}
+
+void TcpComparison::drop_streams(Flow& flow, Backlog& backlog) {
+    drop_primary_bytes(backlog);
     while (!backlog.secondary_bytes.empty()) {
         ++context_.counters.secondary_surplus;
         drop_chunk(backlog.secondary_bytes, false);

@@ -55,6 +55,8 @@ class TcpComparison {
     /// Everything held of the flow has been let out: makes that the common truth.
     void settle(Flow& flow, Backlog& backlog, Fence fence);
 
+    /// Before held records go: their payload may still be queued.
+    void drop_primary_bytes(Backlog& backlog);
     /// Forgets both sides' queued bytes.
     void drop_streams(Flow& flow, Backlog& backlog);
 
@@ -90,11 +92,15 @@ class TcpComparison {
     std::optional<SeqDelta> reverse_delta(const Flow& flow);
     void advance_phase(Flow& flow, const Parked& released);
 
+    static void note_primary_ack(Flow& flow, Seq ack);
     void note_settled_ack(Flow& flow, Seq ack);
+    void enter_epoch(Flow& flow);
+    static void copy_primary_marks(Flow& flow);
     void become_copy(Flow& flow, Backlog& backlog, Seq high);
     void skip_secondary(Flow& flow, Backlog& backlog, Seq high, uint64_t settled);
 
     bool secondary_syn(Flow& flow, const PacketView& view);
+    bool awaits_mapped_syn(const Flow& flow) const;
     void refuse_before_syn(Flow& flow, const PacketView& view);
     uint32_t timestamp_delta(const Flow& flow, const PacketView& secondary_syn);
     bool secondary_is_full(const Backlog& backlog) const;
@@ -103,11 +109,20 @@ class TcpComparison {
     void secondary_payload(Flow& flow, const Frame& frame, const PacketView& view, Seq seq);
     void secondary_ends(Flow& flow, const PacketView& view, Seq seq);
 
-    void deliver(Flow& flow, Backlog& backlog, bool from_primary, Bytes bytes, const Frame* frame);
+    void deliver(Flow& flow, Backlog& backlog, bool from_primary, Bytes bytes, const Frame* frame,
+                 Chunk* own_chunk);
     void append(ChunkFifo& chunks, bool from_primary, Bytes bytes, const Frame* frame);
     void drop_chunk(ChunkFifo& chunks, bool from_primary);
     void consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes);
-    void check_ends(Flow& flow, Backlog& backlog);
+    void check_ends(Flow& flow, Backlog& backlog) {
+        constexpr uint16_t kEnds = static_cast<uint16_t>(Mark::kPrimaryFin) |
+                                   static_cast<uint16_t>(Mark::kSecondaryFin) |
+                                   static_cast<uint16_t>(Mark::kPositionalRst);
+        if ((flow.marks & kEnds) != 0 || backlog.primary_rst) [[unlikely]] {
+            compare_ends(flow, backlog);
+        }
+    }
+    void compare_ends(Flow& flow, Backlog& backlog);
     void diverge(Flow& flow, const char* what, Seq position,
                  std::optional<Evidence> evidence = std::nullopt);
 

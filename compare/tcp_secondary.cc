@@ -23,17 +23,24 @@ bool near(Seq a, Seq b) {
 
 bool TcpComparison::secondary(Flow& flow, const Frame& frame, const PacketView& view) {
     if (!flow.has(Mark::kPrimarySeen)) return false;
+    enter_epoch(flow);
     if (view.has(tcp_flag::kSyn)) {
         if (!secondary_syn(flow, view)) return false;
-    } else if (!flow.has(Mark::kDeltaKnown)) {
+    } else if (!flow.has(Mark::kDeltaKnown) || awaits_mapped_syn(flow)) {
         refuse_before_syn(flow, view);
         return true;
     }
     if (view.has(tcp_flag::kAck)) note_secondary_ack(flow, view.ack);
-    const Seq seq = (view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u)).shifted(-delta_of(flow));
+    const Seq seq = (view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u)).shifted(negated(delta_of(flow)));
     if (view.payload_size > 0) secondary_payload(flow, frame, view, seq);
     secondary_ends(flow, view, seq);
     return true;
+}
+
+/// Mapped or not, what comes before the secondary's SYN belongs to an earlier incarnation.
+bool TcpComparison::awaits_mapped_syn(const Flow& flow) const {
+    return context_.config.secondary_numbers == SecondaryNumbers::kMapped &&
+           flow.has(Mark::kPrimarySyn) && !flow.has(Mark::kSecondarySyn);
 }
 
 /// The primary's SYN is known, the secondary's is not: an RST that refuses the same SYN contradicts
@@ -54,7 +61,7 @@ bool TcpComparison::secondary_syn(Flow& flow, const PacketView& view) {
     const bool same_client = !answers || flow.client_isn == view.ack - 1;
     const Seq begin = view.seq + 1;
     if (!flow.has(Mark::kPrimarySyn)) {
-        return flow.has(Mark::kDeltaKnown) && near(begin.shifted(-delta_of(flow)), flow.origin);
+        return flow.has(Mark::kDeltaKnown) && near(begin.shifted(negated(delta_of(flow))), flow.origin);
     }
     if (!flow.has(Mark::kSecondarySyn)) {
         if (!same_client) {
@@ -83,7 +90,7 @@ void TcpComparison::learn_delta(Flow& flow, const PacketView& view) {
         delta.seq = (view.seq + 1) - flow.origin;
         delta.timestamp = timestamp_delta(flow, view);
         set_delta(flow, delta.seq);
-        context_.reassembler.reset(flow.secondary, flow.origin);
+        context_.reassembler.reset(flow.secondary, flow.verified_seq());  // a fence may have settled more
         context_.sink.delta_known(flow.key, delta);
     }
     flow.set(Mark::kSecondarySyn);
@@ -125,8 +132,8 @@ void TcpComparison::secondary_payload(Flow& flow, const Frame& frame, const Pack
     Backlog& backlog = context_.backlog_of(flow);
     const Segment piece{seq, view.payload_size, view.payload(), &frame};
     // What the primary waits for is always taken; what runs ahead is bounded.
-    const bool over_cap =
-        backlog.primary_bytes.empty() && secondary_is_full(backlog);
+    const bool wanted = !backlog.primary_bytes.empty() && !flow.has(Mark::kDiverged);
+    const bool over_cap = !wanted && secondary_is_full(backlog);
     SecondarySink sink(*this, flow, backlog);
     if (!over_cap && context_.reassembler.push(flow.secondary, piece, sink) != Arrival::kOverflow) {
         return;
@@ -137,7 +144,8 @@ void TcpComparison::secondary_payload(Flow& flow, const Frame& frame, const Pack
 
 bool TcpComparison::secondary_is_full(const Backlog& backlog) const {
     return backlog.secondary_frames() >= context_.config.max_queue_frames ||
-           context_.room.sizes().bytes() >= context_.config.max_queue_bytes;
+           context_.room.sizes().bytes() + context_.reassembler.queued_bytes() >=
+               context_.config.max_queue_bytes;
 }
 
 void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) {
@@ -157,7 +165,7 @@ void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) 
 }
 
 void TcpComparison::deliver(Flow& flow, Backlog& backlog, bool from_primary, Bytes bytes,
-                            const Frame* frame) {
+                            const Frame* frame, Chunk* own_chunk) {
     ChunkFifo& own = from_primary ? backlog.primary_bytes : backlog.secondary_bytes;
     ChunkFifo& other = from_primary ? backlog.secondary_bytes : backlog.primary_bytes;
     if (from_primary && backlog.kept) {
@@ -178,7 +186,12 @@ void TcpComparison::deliver(Flow& flow, Backlog& backlog, bool from_primary, Byt
         consume(other, !from_primary, equal);
         bytes = bytes.subspan(equal);
     }
-    if (!bytes.empty()) append(own, from_primary, bytes, frame);
+    if (bytes.empty()) return;
+    if (!own_chunk) return append(own, from_primary, bytes, frame);
+    own_chunk->data = bytes.data();
+    own_chunk->size = static_cast<uint32_t>(bytes.size());
+    own_chunk->in_parked = true;
+    own.push_back(own_chunk);
 }
 
 void TcpComparison::append(ChunkFifo& chunks, bool from_primary, Bytes bytes, const Frame* frame) {
@@ -186,11 +199,12 @@ void TcpComparison::append(ChunkFifo& chunks, bool from_primary, Bytes bytes, co
         Chunk* chunk = context_.backlogs.make_chunk();
         if (frame) {
             chunk->frame = frame->share();
-            chunk->offset = static_cast<uint32_t>(bytes.data() - frame->data());
+            chunk->data = bytes.data();
             chunk->size = static_cast<uint32_t>(bytes.size());
         } else {  // libslirp's memory, gone after this call
             chunk->size = static_cast<uint32_t>(std::min<size_t>(bytes.size(), kCopyBytes));
             chunk->frame = context_.frames.copy(bytes.first(chunk->size));
+            chunk->data = chunk->frame.data();
         }
         bytes = bytes.subspan(chunk->size);
         if (!from_primary) context_.room.add_secondary(1, chunk->size);
@@ -201,7 +215,7 @@ void TcpComparison::append(ChunkFifo& chunks, bool from_primary, Bytes bytes, co
 void TcpComparison::drop_chunk(ChunkFifo& chunks, bool from_primary) {
     Chunk* chunk = chunks.pop_front();
     if (!from_primary) context_.room.remove_secondary(1, chunk->size);
-    context_.backlogs.recycle(chunk);
+    if (!chunk->in_parked) context_.backlogs.recycle(chunk);
 }
 
 void TcpComparison::consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes) {
@@ -213,7 +227,7 @@ void TcpComparison::consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes
             continue;
         }
         const uint32_t part = static_cast<uint32_t>(bytes);
-        front.offset += part;
+        front.data += part;
         front.size -= part;
         if (!from_primary) context_.room.remove_secondary(0, part);
         return;
@@ -222,7 +236,7 @@ void TcpComparison::consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes
 
 /// FIN or RST of one side where the other has payload, or FINs at two places: nothing that is still to
 /// come can make these equal. Below `verified` a fence has settled it.
-void TcpComparison::check_ends(Flow& flow, Backlog& backlog) {
+void TcpComparison::compare_ends(Flow& flow, Backlog& backlog) {
     if (flow.has(Mark::kDiverged) || backlog.held.empty() || !flow.has(Mark::kDeltaKnown)) return;
     const Seq verified = flow.verified_seq();
     const bool primary_fin = flow.has(Mark::kPrimaryFin) && flow.primary_fin >= verified;

@@ -8,16 +8,18 @@ namespace colo {
 
 class TcpComparison::PrimarySink final : public StreamSink {
   public:
-    PrimarySink(TcpComparison& comparison, Flow& flow, Backlog& backlog)
-        : comparison_(comparison), flow_(flow), backlog_(backlog) {}
+    PrimarySink(TcpComparison& comparison, Flow& flow, Backlog& backlog, Parked& segment)
+        : comparison_(comparison), flow_(flow), backlog_(backlog), segment_(segment) {}
     void deliver(Bytes bytes, const Frame* frame) override {
-        comparison_.deliver(flow_, backlog_, true, bytes, frame);
+        // Bytes where they lie are the held segment's own.
+        comparison_.deliver(flow_, backlog_, true, bytes, nullptr, frame ? &segment_.chunk : nullptr);
     }
 
   private:
     TcpComparison& comparison_;
     Flow& flow_;
     Backlog& backlog_;
+    Parked& segment_;
 };
 
 class TcpComparison::SecondarySink final : public StreamSink {
@@ -25,7 +27,7 @@ class TcpComparison::SecondarySink final : public StreamSink {
     SecondarySink(TcpComparison& comparison, Flow& flow, Backlog& backlog)
         : comparison_(comparison), flow_(flow), backlog_(backlog) {}
     void deliver(Bytes bytes, const Frame* frame) override {
-        comparison_.deliver(flow_, backlog_, false, bytes, frame);
+        comparison_.deliver(flow_, backlog_, false, bytes, frame, nullptr);
     }
 
   private:

@@ -3,7 +3,7 @@
 
 namespace colo {
 
-Parked* WaitingRoom::hold_primary(Frame frame, Time now) {
+Parked* WaitingRoom::hold_primary(Frame&& frame, Time now) {
     Parked* parked = pool_.make();
     parked->frame = std::move(frame);
     parked->since = now;
@@ -44,7 +44,7 @@ void WaitingRoom::discard_all() {
     while (!primary_.empty()) primary_.remove(primary_.front());
 }
 
-Parked* WaitingRoom::keep_secondary(Frame frame, Time now, bool ageing) {
+Parked* WaitingRoom::keep_secondary(Frame&& frame, Time now, bool ageing) {
     Parked* parked = pool_.make();
     parked->frame = std::move(frame);
     parked->since = now;

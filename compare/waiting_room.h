@@ -30,7 +30,7 @@ class WaitingRoom {
         : sink_(sink), counters_(counters) {}
 
     /// Holds a primary frame; it is the newest of all.
-    Parked* hold_primary(Frame frame, Time now);
+    Parked* hold_primary(Frame&& frame, Time now);
     /// Lets a held frame out, and forgets it. It must be out of its flow's queue.
     void release(Parked* parked, Time now);
     /// Lets a held frame out; the record stays the caller's until forget().
@@ -43,7 +43,7 @@ class WaitingRoom {
     void discard_all();
 
     /// Keeps a secondary frame whose twin is to come. `ageing` ones turn up in oldest_secondary().
-    Parked* keep_secondary(Frame frame, Time now, bool ageing);
+    Parked* keep_secondary(Frame&& frame, Time now, bool ageing);
     void drop_secondary(Parked* parked, bool ageing);
 
     /// Turns a released record into one that waits for a late twin.

@@ -117,7 +117,7 @@ std::optional<GuestAddress> GuestAddress::from_text(std::string_view text, std::
     if (const auto ip = parse_ipv4_address(text)) return GuestAddress(*ip);
     if (const auto ip = parse_ipv6_address(text)) return GuestAddress(*ip);
     error =
-        "'" + std::string(text.substr(0, 64)) +
+        std::string("'").append(text.substr(0, 64)) +
         "' is not an address: want a MAC (52:54:00:12:34:56), an IPv4 address (192.0.2.1) or an "
         "IPv6 address (2001:db8::1)";
     return {};
