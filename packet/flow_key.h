@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What tells flows apart, and the keyed hash that finds them. The peer chooses its ports and addresses,
-// so the hash is keyed per process: SipHash-1-3 over the words that count.
+// What tells flows apart, and the keyed hash that finds them. The peer chooses its ports and
+// addresses, so the hash is keyed per process: SipHash-1-3 over the words that count.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ namespace colo {
 
 /// How a key's fields are to be read.
 enum class KeyKind : uint8_t {
-    kIpv4,      ///< addresses in the first 4 bytes
+    kIpv4,  ///< addresses in the first 4 bytes
     kIpv6,
     kEthernet,  ///< no IP header to go by: MACs in the first 6 bytes, guest_port = EtherType
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Frames and the memory they live in.
 //
-// A Frame is a handle on bytes in a reference-counted buffer. Holding a frame back costs a pointer, not
-// a copy, and a frame that is compared and released at once is never copied at all. Counts are not
-// atomic: a pool and its frames belong to one thread.
+// A Frame is a handle on bytes in a reference-counted buffer. Holding a frame back costs a pointer,
+// not a copy, and a frame that is compared and released at once is never copied at all. Counts are
+// not atomic: a pool and its frames belong to one thread.
 //
 // Ownership: a Frame owns one reference; moving hands it over, share() makes another. The pool must
 // outlive its frames.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // TCP sequence numbers as a type of their own. Order is serial-number order (RFC 1982, RFC 9293
-// section 3.4): a < b when b is less than 2^31 ahead of a. Raw subtraction of sequence numbers appears
-// here and nowhere else.
+// section 3.4): a < b when b is less than 2^31 ahead of a. Raw subtraction of sequence numbers
+// appears here and nowhere else.
 #pragma once
 
 #include <cstdint>
@@ -35,15 +35,17 @@ class Seq {
     }
 
     /// The same position in a number space that lies `delta` above this one.
-    constexpr Seq shifted(SeqDelta delta) const {
-        return Seq(raw_ + static_cast<uint32_t>(delta));
-    }
+    constexpr Seq shifted(SeqDelta delta) const { return Seq(raw_ + static_cast<uint32_t>(delta)); }
 
   private:
     uint32_t raw_ = 0;
 };
 
-constexpr Seq later(Seq a, Seq b) { return a < b ? b : a; }
-constexpr Seq earlier(Seq a, Seq b) { return a < b ? a : b; }
+constexpr Seq later(Seq a, Seq b) {
+    return a < b ? b : a;
+}
+constexpr Seq earlier(Seq a, Seq b) {
+    return a < b ? a : b;
+}
 
 }  // namespace colo

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Monotonic time as the core knows it: handed in by the caller, never read from a clock. A wall-clock
-// step can therefore not expire anything (QEMU's colo-compare uses the wall clock).
+// Monotonic time as the core knows it: handed in by the caller, never read from a clock. A
+// wall-clock step can therefore not expire anything (QEMU's colo-compare uses the wall clock).
 #pragma once
 
 #include <chrono>

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One frame, parsed once: where its headers are and what they say. Every bound is checked here; after
-// parse() an offset in the view lies inside the captured bytes, so nobody checks again and nobody
-// touches raw bytes without a view.
+// One frame, parsed once: where its headers are and what they say. Every bound is checked here;
+// after parse() an offset in the view lies inside the captured bytes, so nobody checks again and
+// nobody touches raw bytes without a view.
 //
 // Sources: IEEE 802.3 / 802.1Q / 802.1ad, RFC 791, RFC 8200 (extension headers), RFC 9293, RFC 768,
 // RFC 792, RFC 4443, RFC 826.
 //
 // A frame that lies about a length is not rejected: it is described as far as it can be trusted
-// (`level`), with the first problem found (`problem`). The comparator treats it as an opaque datagram.
+// (`level`), with the first problem found (`problem`). The comparator treats it as an opaque
+// datagram.
 #pragma once
 
 #include <cstdint>
@@ -60,10 +61,10 @@ enum class Family : uint8_t { kNone, kIpv4, kIpv6 };
 
 enum class Problem : uint8_t {
     kNone,
-    kCut,                ///< the capture's snaplen cut a header
-    kEthernetShort,      ///< fewer bytes than an Ethernet header or its tags need
-    kIpHeaderBad,        ///< version, IHL or header length does not fit
-    kIpLengthBad,        ///< total / payload length larger than the frame or smaller than its headers
+    kCut,            ///< the capture's snaplen cut a header
+    kEthernetShort,  ///< fewer bytes than an Ethernet header or its tags need
+    kIpHeaderBad,    ///< version, IHL or header length does not fit
+    kIpLengthBad,    ///< total / payload length larger than the frame or smaller than its headers
     kExtensionChainBad,  ///< IPv6 extension headers run past the packet or are too many
     kTcpHeaderBad,       ///< data offset under 5 or past the segment
     kUdpLengthBad,       ///< UDP length under 8 or past the packet
@@ -97,12 +98,12 @@ struct PacketView {
     uint8_t protocol = 0;  ///< of the transport, behind all extension headers
 
     // Fragmentation (either family).
-    bool is_fragment = false;      ///< not a whole packet: the rest of the transport fields is not set
+    bool is_fragment = false;  ///< not a whole packet: the rest of the transport fields is not set
     bool more_fragments = false;
     uint16_t fragment_offset = 0;  ///< bytes
     uint32_t fragment_id = 0;
-    /// IPv6: where the fragment header's predecessor names it (the next-header byte to mend when the
-    /// packet is made whole), and the fragment header's own offset.
+    /// IPv6: where the fragment header's predecessor names it (the next-header byte to mend when
+    /// the packet is made whole), and the fragment header's own offset.
     uint32_t fragment_next_header_at = 0;
     uint32_t fragment_header_at = 0;
 
@@ -136,9 +137,7 @@ struct PacketView {
         return {data + l4_offset + 20, static_cast<size_t>(tcp_header_size - 20)};
     }
     /// Sequence space the segment takes, SYN and FIN included (RFC 9293: SEG.LEN).
-    uint32_t tcp_length() const {
-        return payload_size + has(tcp_flag::kSyn) + has(tcp_flag::kFin);
-    }
+    uint32_t tcp_length() const { return payload_size + has(tcp_flag::kSyn) + has(tcp_flag::kFin); }
 };
 
 /// Describes `frame`. `wire_size` is the length before a snaplen cut it (at least frame.size()).
@@ -146,8 +145,9 @@ struct PacketView {
 void parse(Bytes frame, uint32_t wire_size, PacketView& view);
 
 /// Describes the IP packet (of the carrier's family) that an ICMP error quotes from `offset` of the
-/// frame on; its offsets count from the carrier frame's first byte, too. A quote is usually a packet's
-/// beginning only: what is missing counts as cut, and a cut TCP header leaves the level at kIp.
+/// frame on; its offsets count from the carrier frame's first byte, too. A quote is usually a
+/// packet's beginning only: what is missing counts as cut, and a cut TCP header leaves the level at
+/// kIp.
 void parse_quoted(const PacketView& carrier, uint32_t offset, PacketView& quoted);
 
 }  // namespace colo

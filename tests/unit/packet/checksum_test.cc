@@ -21,8 +21,12 @@ PacketView view_of(const ByteVector& frame, uint32_t wire_size = 0) {
     return view;
 }
 
-FrameBuilder v4() { return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2"); }
-FrameBuilder v6() { return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2"); }
+FrameBuilder v4() {
+    return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2");
+}
+FrameBuilder v6() {
+    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
+}
 
 TEST(ChecksumTest, MatchesTheExampleOfRfc1071) {
     const ByteVector bytes{0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
@@ -49,7 +53,8 @@ RC_GTEST_PROP(ChecksumProperty, SumsCanBeChainedAtEvenOffsets, (ByteVector bytes
 std::vector<FrameBuilder> transports() {
     std::vector<FrameBuilder> list;
     for (const size_t size : {0, 1, 2, 7, 8, 9, 100, 1460}) {
-        for (const FrameBuilder& ip : {v4(), v6(), v6().extension(60), v4().ip_options({1, 1, 1})}) {
+        for (const FrameBuilder& ip :
+             {v4(), v6(), v6().extension(60), v4().ip_options({1, 1, 1})}) {
             list.push_back(FrameBuilder(ip).tcp(80, 81).payload(pattern(size)));
             list.push_back(FrameBuilder(ip).udp(80, 81).payload(pattern(size)));
             list.push_back(FrameBuilder(ip).icmp(3, 1, 0x01020304).payload(pattern(size)));
@@ -110,7 +115,8 @@ TEST(TransportChecksumTest, WhatCannotBeToldCountsAsRight) {
 TEST(Ipv4ChecksumTest, SeesEachFlippedBitOfTheHeader) {
     const auto good = v4().ip_options({1, 1, 1, 1}).udp(1, 2).build();
     EXPECT_TRUE(ipv4_header_checksum_ok(view_of(good)));
-    for (size_t at = 22; at < 38; ++at) {  // TTL and what follows; the bytes before steer the parser
+    // TTL and what follows; the bytes before steer the parser.
+    for (size_t at = 22; at < 38; ++at) {
         auto bad = good;
         bad[at] ^= 0x10;
         EXPECT_FALSE(ipv4_header_checksum_ok(view_of(bad))) << at;

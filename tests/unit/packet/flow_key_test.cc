@@ -32,8 +32,12 @@ FlowKey input(const FrameBuilder& frame) {
     return key_of_input(view_of(bytes));
 }
 
-FrameBuilder v4() { return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2"); }
-FrameBuilder v6() { return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2"); }
+FrameBuilder v4() {
+    return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2");
+}
+FrameBuilder v6() {
+    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
+}
 
 TEST(FlowKeyTest, AnswersHaveTheFlowOfWhatTheyAnswer) {
     const FrameBuilder kFrames[] = {

@@ -44,8 +44,8 @@ TEST(TcpOptionsTest, NoOptionsSayNothing) {
 }
 
 TEST(TcpOptionsTest, LinuxSynIsUnderstood) {
-    const TcpOptions options = options_of(
-        {mss(1460), sack_permitted(), timestamps(100, 0), nop(), window_scale(7)});
+    const TcpOptions options =
+        options_of({mss(1460), sack_permitted(), timestamps(100, 0), nop(), window_scale(7)});
     EXPECT_EQ(options.mss, 1460);
     EXPECT_EQ(options.window_scale, 7);
     EXPECT_TRUE(options.sack_permitted);
@@ -100,12 +100,9 @@ TEST(TcpOptionsTest, NothingCountsBehindTheEndOfTheList) {
 }
 
 TEST(TcpOptionsTest, LyingLengthEndsTheWalk) {
+    // Shorter than kind and length (twice), past the header (twice), no room for a length.
     static const ByteVector kLies[] = {
-        {3, 0, 7, 0},  // shorter than kind and length
-        {3, 1, 7, 0},
-        {8, 10, 0, 0},  // runs past the header
-        {1, 1, 1, 3},   // no room for a length
-        {8, 255, 0, 0},
+        {3, 0, 7, 0}, {3, 1, 7, 0}, {8, 10, 0, 0}, {8, 255, 0, 0}, {1, 1, 1, 3},
     };
     for (const ByteVector& lie : kLies) {
         const TcpOptions options = options_of({mss(1000), lie});
@@ -116,8 +113,8 @@ TEST(TcpOptionsTest, LyingLengthEndsTheWalk) {
 }
 
 TEST(TcpOptionsTest, OptionOfTheWrongSizeIsPassedOver) {
-    const TcpOptions options = options_of({raw(2, {1, 2, 3}), raw(3, {}), raw(4, {1}),
-                                           raw(5, ByteVector(7)), raw(8, ByteVector(7))});
+    const TcpOptions options = options_of(
+        {raw(2, {1, 2, 3}), raw(3, {}), raw(4, {1}), raw(5, ByteVector(7)), raw(8, ByteVector(7))});
     EXPECT_FALSE(options.mss || options.window_scale || options.sack || options.timestamps);
     EXPECT_FALSE(options.sack_permitted || options.malformed);
 }
@@ -155,13 +152,14 @@ TEST(SynOptionsTest, EachDifferenceThatMattersIsSeen) {
 }
 
 TEST(SynOptionsTest, TimestampsValuesDoNotMatter) {
-    EXPECT_EQ(syn_of(tcp_flag::kSyn, {timestamps(1, 2)}), syn_of(tcp_flag::kSyn, {timestamps(3, 4)}));
+    EXPECT_EQ(syn_of(tcp_flag::kSyn, {timestamps(1, 2)}),
+              syn_of(tcp_flag::kSyn, {timestamps(3, 4)}));
 }
 
 TEST(SynOptionsTest, TextNamesWhatThereIs) {
     EXPECT_EQ(to_string(syn_of(tcp_flag::kSyn, {})), "none");
-    EXPECT_EQ(to_string(syn_of(tcp_flag::kSyn, {mss(1460), sack_permitted(), timestamps(1, 0),
-                                                window_scale(7)})),
+    EXPECT_EQ(to_string(syn_of(tcp_flag::kSyn,
+                               {mss(1460), sack_permitted(), timestamps(1, 0), window_scale(7)})),
               "mss 1460, wscale 7, sack, timestamps");
     EXPECT_EQ(to_string(syn_of(tcp_flag::kSyn | tcp_flag::kEce | tcp_flag::kCwr,
                                {window_scale(0), fast_open()})),
