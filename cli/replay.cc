@@ -114,12 +114,19 @@ class Replay final : public ComparatorSink {
         if (recorded.output && is_primary) {
             comparator_.primary(std::move(recorded.frame), now_);
         } else if (recorded.output) {
+            note_secondary(recorded.frame);
             comparator_.secondary(std::move(recorded.frame), comparator_.epoch(), now_);
         } else if (is_primary) {
             mirror_.mirror(recorded.frame);
             comparator_.input(recorded.frame, now_);
         }
         answer_requests();
+    }
+
+    void note_secondary(const Frame& frame) {
+        PacketView view;
+        parse(frame.bytes(), frame.wire_size(), view);
+        mirror_.secondary_sent(view);
     }
 
     /// What was due strictly before `time` happens at its own time: a frame that comes just when
@@ -194,6 +201,7 @@ class Replay final : public ComparatorSink {
         add("evicted-live", table.evicted_live);
         add("input-mirrored", mirror_.counters().mirrored);
         add("input-rewritten", mirror_.counters().rewritten);
+        add("input-echo-clamped", mirror_.counters().clamped);
         add("offsets-without-room", mirror_.counters().no_room + finder_.flows_left_out());
     }
 

@@ -311,7 +311,7 @@ void Comparator::secondary_segment(Flow& flow, Frame&& frame, const PacketView& 
 
 void Comparator::defer_secondary(Backlog& backlog, Frame&& frame) {
     if (backlog.secondary_frames() >= config_.max_queue_frames ||
-        room_.sizes().bytes() >= config_.max_queue_bytes) {
+        context_.queued_bytes() >= config_.max_queue_bytes) {
         ++counters_.secondary_over_cap;
         return;
     }
@@ -547,7 +547,7 @@ bool Comparator::holds_nothing() const {
 }
 
 bool Comparator::is_congested() const {
-    return context_.queue_full_asked || room_.sizes().bytes() > config_.max_queue_bytes;
+    return context_.queue_full_asked;
 }
 
 std::optional<SeqDelta> Comparator::delta_of(const FlowKey& key) {

@@ -42,6 +42,9 @@ struct Context {
     Backlog& backlog_of(Flow& flow) { return backlogs.of(flow, table.index_of(flow)); }
     Flow& flow_of(const Backlog& backlog) { return table.at(backlog.flow); }
 
+    /// All that is held back, also behind gaps.
+    uint64_t queued_bytes() const { return room.sizes().bytes() + reassembler.queued_bytes(); }
+
     void ask(Reason reason, const FlowKey* flow, std::optional<uint64_t> offset,
              std::optional<Evidence> evidence = std::nullopt) {
         CheckpointRequest request;

@@ -111,7 +111,7 @@ void DatagramComparison::secondary(Flow& flow, Backlog& backlog, Parked&& facts)
         return;
     }
     if (backlog.secondary_frames() >= context_.config.max_queue_frames ||
-        context_.room.sizes().bytes() >= context_.config.max_queue_bytes) {
+        context_.queued_bytes() >= context_.config.max_queue_bytes) {
         ++context_.counters.secondary_over_cap;
         if (!backlog.held.empty()) context_.ask_queue_full(flow);
         return;

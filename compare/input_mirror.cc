@@ -2,19 +2,46 @@
 #include "compare/input_mirror.h"
 
 #include "packet/rewrite.h"
-#include "packet/view.h"
+#include "packet/tcp_options.h"
 
 namespace colo {
 
+namespace {
+
+/// RFC 7323 5.2: timestamps are ordered as sequence numbers are.
+bool is_later(uint32_t a, uint32_t b) { return Seq(a) > Seq(b); }
+
+}  // namespace
+
 void InputMirror::delta_known(const FlowKey& flow, const Offset& delta) {
-    const auto found = offsets_.find(flow);
-    if (found != offsets_.end()) {
-        found->second = delta;
-    } else if (offsets_.size() < max_flows_) {
-        offsets_.emplace(flow, delta);
+    const auto found = mappings_.find(flow);
+    if (found != mappings_.end()) {
+        found->second = {delta, std::nullopt};
+    } else if (mappings_.size() < max_flows_) {
+        mappings_.emplace(flow, Mapping{delta, std::nullopt});
     } else {
         ++counters_.no_room;
     }
+}
+
+void InputMirror::secondary_sent(const PacketView& view) {
+    if (!view.is_tcp()) return;
+    const auto found = mappings_.find(key_of_output(view));
+    if (found == mappings_.end()) return;
+    const auto timestamps = parse_tcp_options(view).timestamps;
+    if (!timestamps) return;
+    auto& latest = found->second.latest_tsval;
+    if (!latest || is_later(timestamps->value, *latest)) latest = timestamps->value;
+}
+
+SegmentShift InputMirror::shift_for(const Mapping& mapping, const PacketView& view) {
+    SegmentShift shift = shift_of_input(mapping.delta);
+    if (!mapping.latest_tsval) return shift;
+    const auto timestamps = parse_tcp_options(view).timestamps;
+    if (!timestamps || !is_later(timestamps->echo + shift.tsecr, *mapping.latest_tsval)) return shift;
+    ++counters_.clamped;
+    shift.tsecr = *mapping.latest_tsval - timestamps->echo;
+    return shift;
 }
 
 Frame InputMirror::mirror(const Frame& frame) {
@@ -23,10 +50,10 @@ Frame InputMirror::mirror(const Frame& frame) {
     PacketView view;
     parse(copy.bytes(), copy.wire_size(), view);
     if (!view.is_tcp()) return copy;
-    const auto found = offsets_.find(key_of_input(view));
-    if (found == offsets_.end()) return copy;
+    const auto found = mappings_.find(key_of_input(view));
+    if (found == mappings_.end()) return copy;
     ++counters_.rewritten;
-    shift_segment(copy.mutable_bytes(), view, shift_of_input(found->second), ChecksumKind::kFull);
+    shift_segment(copy.mutable_bytes(), view, shift_for(found->second, view), ChecksumKind::kFull);
     return copy;
 }
 

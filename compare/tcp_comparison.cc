@@ -46,7 +46,7 @@ void TcpComparison::admit(Flow& flow, Backlog& backlog, Parked* parked) {
     enter_epoch(flow);
     if (parked->has(tcp_flag::kSyn)) {
         admit_syn(flow, backlog, *parked);
-    } else if (!flow.has(Mark::kPrimarySeen)) {
+    } else if (!flow.has(Mark::kPrimarySeen) || only_stray_resets_seen(flow, backlog)) {
         adopt(flow, *parked);
     } else if (flow.has(Mark::kPhaseWord) && flow.phase == Phase::kHalfOpen &&
                parked->begin == Seq(flow.phase_word) && flow.primary.next() == flow.origin) {
@@ -63,9 +63,10 @@ void TcpComparison::admit(Flow& flow, Backlog& backlog, Parked* parked) {
         flow.set(Mark::kPrimaryFin);
         flow.primary_fin = parked->end();
     }
-    // An RST that answers a segment has the number the client acknowledged; only one that stands where
-    // the stream ends says something about the stream.
-    if (parked->has(tcp_flag::kRst) && parked->begin >= flow.primary.next()) {
+    // An RST that answers a segment has the number the client acknowledged; only one that stands
+    // where the stream ends says something about the stream.
+    if (parked->has(tcp_flag::kRst) && parked->begin >= flow.primary.next() &&
+        ends_incarnation(flow, flow.primary, parked->begin)) {
         backlog.primary_rst = parked;
     }
     check_ends(flow, backlog);
@@ -108,12 +109,23 @@ void TcpComparison::begin_incarnation(Flow& flow, Backlog& backlog, const Parked
     }
 }
 
+/// Without a SYN or an ack so far: RSTs that answer strays, whose numbers say nothing about the stream.
+/// Anything else that is held, or was verified, has its place in the stream already.
+bool TcpComparison::only_stray_resets_seen(const Flow& flow, const Backlog& backlog) {
+    if (flow.has(Mark::kPrimarySyn) || flow.has(Mark::kClientIsn) || flow.verified > 0) return false;
+    for (const Parked* held = backlog.held.front(); held; held = held->next) {
+        if (!held->has(tcp_flag::kRst) || held->size > 0) return false;
+    }
+    return true;
+}
+
 void TcpComparison::adopt(Flow& flow, const Parked& segment) {
     InitialOffset initial{.origin = segment.begin};
     if (context_.offsets) {
         initial = context_.offsets->initial_offset(flow.key).value_or(initial);
     }
     flow.set(Mark::kPrimarySeen);
+    if (!segment.has(tcp_flag::kRst)) flow.clear(Mark::kSecondaryRst);
     flow.verified = 0;
     flow.origin = initial.origin;
     set_delta(flow, initial.delta);
@@ -137,7 +149,8 @@ void TcpComparison::move_origin(Flow& flow, Seq origin) {
 }
 
 void TcpComparison::admit_payload(Flow& flow, Backlog& backlog, Parked& segment) {
-    if (segment.size == 0) return;
+    // What an RST carries is text for people (RFC 9293 3.5.3), and it may go before it is verified.
+    if (segment.size == 0 || segment.has(tcp_flag::kRst)) return;
     if (is_keep_alive(flow, backlog, segment)) {
         segment.keep_alive = true;
         ++context_.counters.keep_alives;
@@ -160,8 +173,8 @@ void TcpComparison::admit_payload(Flow& flow, Backlog& backlog, Parked& segment)
     }
 }
 
-/// RFC 1122 4.2.3.6: a probe at snd_nxt - 1, with or without a byte of garbage. Only sent when all has
-/// been acknowledged, so never while payload is held: that would be a retransmission.
+/// RFC 1122 4.2.3.6: a probe at snd_nxt - 1, with or without a byte of garbage. Only sent when all
+/// has been acknowledged, so never while payload is held: that would be a retransmission.
 bool TcpComparison::is_keep_alive(const Flow& flow, const Backlog& backlog, const Parked& segment) {
     if (segment.size > 1 || flow.primary.reassembling()) return false;
     if (segment.begin != flow.primary.next() - 1) return false;
@@ -171,14 +184,14 @@ bool TcpComparison::is_keep_alive(const Flow& flow, const Backlog& backlog, cons
     return true;
 }
 
-/// Two segments with different bytes for one position must not both leave: as long as the earlier one
-/// is held, its bytes are known.
+/// Two segments with different bytes for one position must not both leave: as long as the earlier
+/// one is held, its bytes are known.
 void TcpComparison::compare_with_held(Flow& flow, Backlog& backlog, Parked& segment) {
     bool known = backlog.kept != nullptr;
     for (const Parked* held = backlog.held.front(); held; held = held->next) {
         if (held->size == 0 || held->keep_alive) continue;
-        const auto difference = first_difference(held->begin, held->payload(), segment.begin,
-                                                 segment.payload());
+        const auto difference =
+            first_difference(held->begin, held->payload(), segment.begin, segment.payload());
         if (!difference.overlap) continue;
         known = true;
         if (difference.at) {
@@ -220,7 +233,8 @@ void TcpComparison::let_go_of_kept(Flow& flow, Backlog& backlog) {
         context_.backlogs.recycle(std::move(backlog.kept));
         return;
     }
-    // A flow that is always reordered never drains: keep no more than a window behind what was verified.
+    // A flow that is always reordered never drains: keep no more than a window behind what was
+    // verified.
     KeptBytes& kept = *backlog.kept;
     const SeqDelta behind = flow.verified_seq() - kept.begin;
     if (behind < static_cast<SeqDelta>(2 * kKeptBehind) || backlog.checks_pending > 0) return;
@@ -242,9 +256,8 @@ bool TcpComparison::may_go(Flow& flow, Backlog& backlog, Parked& segment) {
 }
 
 bool TcpComparison::syn_covered(const Flow& flow, const Parked& segment) {
-    if (flow.has(Mark::kSynSettled)) return segment.syn == flow.primary_syn;
-    return flow.has(Mark::kSecondarySyn) && flow.has(Mark::kDeltaKnown) &&
-           segment.syn == flow.secondary_syn;
+    const bool answered = flow.has(Mark::kSecondarySyn) && flow.has(Mark::kDeltaKnown);
+    return (answered || flow.has(Mark::kSynSettled)) && segment.syn == flow.secondary_syn;
 }
 
 bool TcpComparison::fin_covered(const Flow& flow, const Parked& segment) {
@@ -255,8 +268,13 @@ bool TcpComparison::fin_covered(const Flow& flow, const Parked& segment) {
 bool TcpComparison::ack_covered(const Flow& flow, const Parked& segment) {
     if (!flow.has(Mark::kSecondaryAck)) return false;
     if (!context_.config.both_directions) return segment.ack <= flow.secondary_ack;
-    const auto shift = reverse_delta(flow);
-    return shift && segment.ack <= flow.secondary_ack.shifted(negated(*shift));
+    return reverse_delta(flow) && segment.ack <= mapped_ack(flow, flow.secondary_ack);
+}
+
+/// An ack of the secondary in the client's numbers.
+Seq TcpComparison::mapped_ack(const Flow& flow, Seq ack) {
+    if (!context_.config.both_directions) return ack;
+    return ack.shifted(negated(reverse_delta(flow).value_or(0)));
 }
 
 /// With both directions compared, acks are in the numbers of the reverse flow's sender.
@@ -311,7 +329,10 @@ void TcpComparison::note_released(Flow& flow, Backlog& backlog, const Parked& se
     } else if (!flow.has(Mark::kPrimarySeen)) {
         adopt(flow, segment);
     }
-    if (segment.end() > flow.primary.next()) {
+    // An RST that answers a segment of an earlier incarnation says nothing about this one.
+    if (segment.has(tcp_flag::kRst) && !ends_incarnation(flow, flow.primary, segment.begin)) return;
+    const bool has_payload = segment.size > 0 && !segment.has(tcp_flag::kRst);
+    if (has_payload && segment.end() > flow.primary.next()) {
         context_.reassembler.reset(flow.primary, segment.end());
     }
     if (segment.has(tcp_flag::kAck)) {
@@ -353,7 +374,10 @@ void TcpComparison::settle(Flow& flow, Backlog& backlog, Fence fence) {
     backlog.primary_rst = nullptr;
     flow.verified += settled;
     flow.clear(Mark::kDiverged);
-    if (flow.has(Mark::kPrimarySyn)) flow.set(Mark::kSynSettled);
+    if (flow.has(Mark::kPrimarySyn)) {
+        flow.set(Mark::kSynSettled);
+        flow.secondary_syn = flow.primary_syn;
+    }
     if (fence == Fence::kLive) {
         become_copy(flow, backlog, high);
     } else {
@@ -385,7 +409,9 @@ void TcpComparison::enter_epoch(Flow& flow) {
 
 /// What the secondary had said beyond the primary, it has not said as the primary's copy.
 void TcpComparison::copy_primary_marks(Flow& flow) {
-    const auto copy = [&flow](Mark from, Mark to) { flow.has(from) ? flow.set(to) : flow.clear(to); };
+    const auto copy = [&flow](Mark from, Mark to) {
+        flow.has(from) ? flow.set(to) : flow.clear(to);
+    };
     copy(Mark::kClientIsn, Mark::kSecondaryAck);
     flow.secondary_ack = flow.primary_ack;
     copy(Mark::kPrimarySyn, Mark::kSecondarySyn);
@@ -407,6 +433,11 @@ void TcpComparison::skip_secondary(Flow& flow, Backlog& backlog, Seq high, uint6
 
 void TcpComparison::drop_primary_bytes(Backlog& backlog) {
     while (!backlog.primary_bytes.empty()) drop_chunk(backlog.primary_bytes, true);
+}
+
+bool TcpComparison::ends_incarnation(const Flow& flow, const Stream& stream, Seq rst) {
+    if (!flow.has(Mark::kPrimarySyn)) return true;
+    return rst >= flow.origin && rst <= stream.next() + kMostAhead;
 }
 
 void TcpComparison::drop_streams(Flow& flow, Backlog& backlog) {

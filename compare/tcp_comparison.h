@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Comparing TCP flows. Theory of operation:
 //
-//   Each side's payload becomes a stream of bytes in order (tcpstack/). The two streams are compared as
-//   soon as both have bytes for a position; `verified` is how far they are equal. Whichever side is
-//   ahead keeps its bytes as chunks, so at most one side has any.
+//   Each side's payload becomes a stream of bytes in order (tcpstack/). The two streams are
+//   compared as soon as both have bytes for a position; `verified` is how far they are equal.
+//   Whichever side is ahead keeps its bytes as chunks, so at most one side has any.
 //
 //   Each primary frame waits in `held`, in the order it came, until everything in it is covered
 //   (may_go): payload by `verified`, ack by the secondary's highest ack, SYN, FIN and RST by their
@@ -13,11 +13,12 @@
 //   ---------|----------------|-------- gap --------|
 //    may go     primary_bytes      with libslirp
 //
-//   A new incarnation of the 4-tuple begins with the primary's SYN. It waits (deferred) until the old
-//   one's output is gone; the secondary's frames of an incarnation that the primary has not begun wait
-//   too (secondary_deferred).
+//   A new incarnation of the 4-tuple begins with the primary's SYN. It waits (deferred) until the
+//   old one's output is gone; the secondary's frames of an incarnation that the primary has not
+//   begun wait too (secondary_deferred).
 //
-//   A divergence stops the comparing of its flow until a fence; what was verified before still goes.
+//   A divergence stops the comparing of its flow until a fence; what was verified before still
+//   goes.
 //
 // Sources: RFC 9293 (segments), RFC 1982 (serial order), RFC 7323 2 (window scale only in SYNs),
 // RFC 1122 4.2.3.6 (keep-alives), RFC 4987 3.6 (SYN cookies).
@@ -86,9 +87,17 @@ class TcpComparison {
     void keep_from_here(Flow& flow, Backlog& backlog);
     void let_go_of_kept(Flow& flow, Backlog& backlog);
 
+    /// What of a stream may be under way: an RST lies no further ahead.
+    static constexpr uint32_t kMostAhead = 1u << 20;
+
+    /// VMs answer segments of earlier incarnations with RSTs, too; those have numbers that lie
+    /// elsewhere.
+    static bool ends_incarnation(const Flow& flow, const Stream& stream, Seq rst);
+    static bool only_stray_resets_seen(const Flow& flow, const Backlog& backlog);
     static bool syn_covered(const Flow& flow, const Parked& segment);
     static bool fin_covered(const Flow& flow, const Parked& segment);
     bool ack_covered(const Flow& flow, const Parked& segment);
+    Seq mapped_ack(const Flow& flow, Seq ack);
     std::optional<SeqDelta> reverse_delta(const Flow& flow);
     void advance_phase(Flow& flow, const Parked& released);
 
@@ -99,7 +108,8 @@ class TcpComparison {
     void become_copy(Flow& flow, Backlog& backlog, Seq high);
     void skip_secondary(Flow& flow, Backlog& backlog, Seq high, uint64_t settled);
 
-    bool secondary_syn(Flow& flow, const PacketView& view);
+    enum class SynFate : uint8_t { kTaken, kStale, kTooEarly };
+    SynFate secondary_syn(Flow& flow, const PacketView& view);
     bool awaits_mapped_syn(const Flow& flow) const;
     void refuse_before_syn(Flow& flow, const PacketView& view);
     uint32_t timestamp_delta(const Flow& flow, const PacketView& secondary_syn);

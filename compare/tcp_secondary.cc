@@ -25,14 +25,17 @@ bool TcpComparison::secondary(Flow& flow, const Frame& frame, const PacketView& 
     if (!flow.has(Mark::kPrimarySeen)) return false;
     enter_epoch(flow);
     if (view.has(tcp_flag::kSyn)) {
-        if (!secondary_syn(flow, view)) return false;
+        const SynFate fate = secondary_syn(flow, view);
+        if (fate != SynFate::kTaken) return fate == SynFate::kStale;
     } else if (!flow.has(Mark::kDeltaKnown) || awaits_mapped_syn(flow)) {
         refuse_before_syn(flow, view);
         return true;
     }
     if (view.has(tcp_flag::kAck)) note_secondary_ack(flow, view.ack);
-    const Seq seq = (view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u)).shifted(negated(delta_of(flow)));
-    if (view.payload_size > 0) secondary_payload(flow, frame, view, seq);
+    const Seq seq =
+        (view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u)).shifted(negated(delta_of(flow)));
+    const bool has_payload = view.payload_size > 0 && !view.has(tcp_flag::kRst);
+    if (has_payload) secondary_payload(flow, frame, view, seq);
     secondary_ends(flow, view, seq);
     return true;
 }
@@ -47,7 +50,8 @@ bool TcpComparison::awaits_mapped_syn(const Flow& flow) const {
 /// it; anything else belongs to an earlier incarnation.
 void TcpComparison::refuse_before_syn(Flow& flow, const PacketView& view) {
     const bool refuses = view.has(tcp_flag::kRst) && view.has(tcp_flag::kAck) &&
-                         flow.has(Mark::kClientIsn) && view.ack == flow.client_isn + 1;
+                         flow.has(Mark::kClientIsn) &&
+                         mapped_ack(flow, view.ack) == flow.client_isn + 1;
     if (refuses) {
         diverge(flow, "RST against SYN", flow.origin);
     } else {
@@ -55,33 +59,36 @@ void TcpComparison::refuse_before_syn(Flow& flow, const PacketView& view) {
     }
 }
 
-/// False: the SYN opens an incarnation that the primary has not begun.
-bool TcpComparison::secondary_syn(Flow& flow, const PacketView& view) {
+/// Too early: the SYN opens an incarnation that the primary has not begun.
+TcpComparison::SynFate TcpComparison::secondary_syn(Flow& flow, const PacketView& view) {
     const bool answers = view.has(tcp_flag::kAck) && flow.has(Mark::kClientIsn);
-    const bool same_client = !answers || flow.client_isn == view.ack - 1;
+    const bool same_client = !answers || flow.client_isn == mapped_ack(flow, view.ack) - 1;
     const Seq begin = view.seq + 1;
     if (!flow.has(Mark::kPrimarySyn)) {
-        return flow.has(Mark::kDeltaKnown) && near(begin.shifted(negated(delta_of(flow))), flow.origin);
+        const bool same = flow.has(Mark::kDeltaKnown) &&
+                          near(begin.shifted(negated(delta_of(flow))), flow.origin);
+        return same ? SynFate::kTaken : SynFate::kTooEarly;
     }
     if (!flow.has(Mark::kSecondarySyn)) {
         if (!same_client) {
             ++context_.counters.secondary_stale;
-            return true;
+            return SynFate::kStale;
         }
         learn_delta(flow, view);
-        return true;
+        return SynFate::kTaken;
     }
     const bool mapped = context_.config.secondary_numbers == SecondaryNumbers::kMapped;
     const bool same_number = begin == flow.origin.shifted(delta_of(flow));
     const bool untouched = flow.secondary.next() == flow.origin;
-    if (!same_number && !mapped && !(answers && same_client && untouched)) return false;
-    if (mapped && !(same_client && (answers || untouched))) return false;
+    if (!same_number && !mapped && !(answers && same_client && untouched))
+        return SynFate::kTooEarly;
+    if (mapped && !(same_client && (answers || untouched))) return SynFate::kTooEarly;
     if (same_number || mapped) {
         flow.secondary_syn = syn_options(view);
     } else {
         learn_delta(flow, view);  // SYN cookies: another number for the same SYN
     }
-    return true;
+    return SynFate::kTaken;
 }
 
 void TcpComparison::learn_delta(Flow& flow, const PacketView& view) {
@@ -90,16 +97,18 @@ void TcpComparison::learn_delta(Flow& flow, const PacketView& view) {
         delta.seq = (view.seq + 1) - flow.origin;
         delta.timestamp = timestamp_delta(flow, view);
         set_delta(flow, delta.seq);
-        context_.reassembler.reset(flow.secondary, flow.verified_seq());  // a fence may have settled more
+        context_.reassembler.reset(flow.secondary,
+                                   flow.verified_seq());  // a fence may have settled more
         context_.sink.delta_known(flow.key, delta);
     }
     flow.set(Mark::kSecondarySyn);
+    if (flow.has(Mark::kSynSettled)) return;
     flow.secondary_syn = syn_options(view);
-    if (flow.secondary_syn == flow.primary_syn || flow.has(Mark::kSynSettled)) return;
+    if (flow.secondary_syn == flow.primary_syn) return;
     Evidence evidence;
     evidence.what = "SYN options";
-    evidence.detail = "primary: " + to_string(flow.primary_syn) +
-                      "; secondary: " + to_string(flow.secondary_syn);
+    evidence.detail =
+        "primary: " + to_string(flow.primary_syn) + "; secondary: " + to_string(flow.secondary_syn);
     diverge(flow, "SYN options", flow.origin, std::move(evidence));
 }
 
@@ -144,8 +153,7 @@ void TcpComparison::secondary_payload(Flow& flow, const Frame& frame, const Pack
 
 bool TcpComparison::secondary_is_full(const Backlog& backlog) const {
     return backlog.secondary_frames() >= context_.config.max_queue_frames ||
-           context_.room.sizes().bytes() + context_.reassembler.queued_bytes() >=
-               context_.config.max_queue_bytes;
+           context_.queued_bytes() >= context_.config.max_queue_bytes;
 }
 
 void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) {
@@ -154,7 +162,7 @@ void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) 
         flow.set(Mark::kSecondaryFin);
         flow.secondary_fin = end;
     }
-    if (view.has(tcp_flag::kRst)) {
+    if (view.has(tcp_flag::kRst) && ends_incarnation(flow, flow.secondary, seq)) {
         flow.set(Mark::kSecondaryRst);
         if (!flow.has(Mark::kSecondaryFin) && seq >= flow.secondary.next()) {
             flow.set(Mark::kPositionalRst);
@@ -234,8 +242,8 @@ void TcpComparison::consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes
     }
 }
 
-/// FIN or RST of one side where the other has payload, or FINs at two places: nothing that is still to
-/// come can make these equal. Below `verified` a fence has settled it.
+/// FIN or RST of one side where the other has payload, or FINs at two places: nothing that is still
+/// to come can make these equal. Below `verified` a fence has settled it.
 void TcpComparison::compare_ends(Flow& flow, Backlog& backlog) {
     if (flow.has(Mark::kDiverged) || backlog.held.empty() || !flow.has(Mark::kDeltaKnown)) return;
     const Seq verified = flow.verified_seq();

@@ -16,6 +16,7 @@ namespace colo {
 namespace {
 
 constexpr int64_t kLastSecond = 9'000'000'000;
+constexpr int64_t kLastNanosecond = 999'999'999;
 
 [[noreturn]] void fail(const std::string& name, const std::string& cause) {
     throw CaptureError(name + ": " + cause);
@@ -104,9 +105,10 @@ std::optional<CaptureRecord> CaptureReader::next() {
                         " bytes; the largest is " + std::to_string(kMaxFrameBytes));
     }
     CaptureRecord record;
-    // A pcapng time stamp may be any 64-bit number; what Time cannot hold is moved to its edge.
+    // A pcapng time stamp may be any 64-bit number, and libpcap's arithmetic on it go wrong; what Time
+    // cannot hold is moved to its edge.
     record.time = seconds(std::clamp<int64_t>(header->ts.tv_sec, 0, kLastSecond)) +
-                  Time(header->ts.tv_usec);
+                  Time(std::clamp<int64_t>(header->ts.tv_usec, 0, kLastNanosecond));
     record.bytes = Bytes(bytes, header->caplen);
     record.wire_size = std::max(header->len, header->caplen);
     return record;

@@ -11,8 +11,8 @@ namespace colo {
 
 namespace {
 
-/// An episode that has gone this far begins anew, so that it never comes near 2^32 (stack_pool.h
-/// says where it begins). One push() moves it by a few MiB at most.
+/// An episode that has gone this far begins anew, so that it never comes near 2^32 (it begins at
+/// SlirpStack::kStartPosition). One push() moves it by a few MiB at most.
 constexpr SeqDelta kRebaseAfterBytes = 1 << 30;
 
 }  // namespace
@@ -59,7 +59,7 @@ Arrival Reassembler::push_slow(Stream& stream, const Segment& segment, StreamSin
     if (here.size == 0 || here.end() <= stream.next_) return Arrival::kQueued;
     if (!has_room(stream, here)) return Arrival::kOverflow;
     if (!stream.reassembling() && !enter(stream)) return Arrival::kOverflow;
-    if (here.end() > stream.next_ + SlirpStack::kWindowBytes) ++counters_.beyond_window;
+    if (!in_window(stream, here)) ++counters_.beyond_window;
     episode_of(stream).waiting.push(std::move(here));
     settle(stream, sink);
     return Arrival::kQueued;
@@ -81,11 +81,12 @@ bool Reassembler::has_room(const Stream& stream, const QueuedSegment& segment) {
     return true;
 }
 
+/// For a segment that ends beyond next().
 bool Reassembler::in_window(const Stream& stream, const QueuedSegment& segment) {
     return segment.end() <= stream.next_ + SlirpStack::kWindowBytes;
 }
 
-/// The segment lies in libslirp's window.
+/// The segment is in libslirp's window, or has been overtaken since it was queued.
 void Reassembler::feed(Stream& stream, QueuedSegment segment, StreamSink& sink) {
     if (segment.end() <= stream.next_) return;
     Episode& episode = episode_of(stream);
@@ -143,6 +144,7 @@ void Reassembler::reconnect(Stream& stream, StreamSink& sink) {
     stacks_->close(episode.connection);
     if (!connect(stream, episode)) return forget(stream);
     episode.waiting.absorb(episode.fed);
+    episode.waiting.drop_through(stream.next_);
     for (QueuedSegment& segment : episode.waiting.take_last_first()) {
         if (in_window(stream, segment))
             feed(stream, std::move(segment), sink);

@@ -131,7 +131,7 @@ TEST(StackPool, OpensUpToItsLimitAndNoFurther) {
     StackPool pool(130);
     std::vector<StackPool::Connection> open;
     while (const auto connection = pool.open()) open.push_back(*connection);
-    EXPECT_EQ(open.size(), 130u);
+    ASSERT_EQ(open.size(), 130u);
     pool.close(open[3]);
     const auto again = pool.open();
     ASSERT_TRUE(again);

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs colo-proxy as its users do, and looks at what comes back."""
+import json
+import os
+import resource
+import subprocess
+import tempfile
+import unittest
+
+import captures
+
+BINARY = os.environ.get("COLO_PROXY", "colo-proxy")
+PCAPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pcaps")
+SECONDS = 120  # longer is a hang, sanitizers included
+MS = 10**6
+
+
+class Outcome:
+    def __init__(self, status, stdout, stderr, peak):
+        self.status, self.stdout, self.stderr = status, stdout, stderr
+        self.peak = peak  # bytes of memory, at most
+
+    @property
+    def json(self):
+        return json.loads(self.stdout)
+
+
+def run(arguments, stdin=None):
+    """`stdin`: bytes, or an iterable of bytes that are made while they are read."""
+    process = subprocess.Popen([BINARY, *arguments], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if stdin is not None and not isinstance(stdin, bytes):
+        try:
+            for piece in stdin:
+                process.stdin.write(piece)
+        except BrokenPipeError:
+            pass
+        stdin = None
+    out, error = process.communicate(stdin, timeout=SECONDS)
+    return Outcome(process.returncode, out.decode(), error.decode(), peak_of_children())
+
+
+def peak_of_children():
+    """Of the largest child so far: a bound, all the same."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def file(self, name, data):
+        with open(self.path(name), "wb") as file:
+            file.write(data)
+        return self.path(name)
+
+    def replay(self, primary, secondary, *options, stdin=None):
+        """Bytes become files; strings are passed as they are."""
+        sides = []
+        for name, side in (("primary", primary), ("secondary", secondary)):
+            sides += ["--" + name, side if isinstance(side, str) else self.file(name + ".pcap", side)]
+        outcome = run(["replay", *sides, *options], stdin)
+        self.assertIn(outcome.status, (0, 1, 2), outcome.stderr)
+        return outcome
+
+    def result(self, primary, secondary, *options, stdin=None):
+        """The JSON of a run that must come to a verdict; lists of records become captures."""
+        primary, secondary = (captures.pcap(s) if isinstance(s, list) else s
+                              for s in (primary, secondary))
+        outcome = self.replay(primary, secondary, "--json", *options, stdin=stdin)
+        self.assertIn(outcome.status, (0, 1), outcome.stderr)
+        result = outcome.json
+        self.assertEqual(outcome.status, 1 if result["checkpoints"] else 0)
+        self.assertEqual(result["verdict"], "diverged" if result["checkpoints"] else "identical")
+        self.assertEqual(result["primary"]["released"], result["primary"]["output"])
+        return result
+
+    def refused(self, outcome, *words):
+        """Bad usage or unreadable input: status 2, nothing on stdout, the cause on stderr."""
+        self.assertEqual(outcome.status, 2, outcome.stderr)
+        self.assertEqual(outcome.stdout, "")
+        for word in words:
+            self.assertIn(str(word), outcome.stderr)

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What output commit allows, told by bookkeeping alone: who said what at which position of which
+// incarnation, and what fences have settled. It errs on the side of allowing: what the comparator
+// has dropped or not seen yet counts as said by the secondary.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "fuzz_input.h"
+#include "packet/frame.h"
+#include "packet/view.h"
+
+namespace colo::fuzz {
+
+inline constexpr uint32_t kSpan = 1u << 13;  ///< positions of an incarnation
+
+/// Each position has two possible bytes.
+inline uint8_t byte_of(uint32_t position, bool variant) {
+    return static_cast<uint8_t>((position * 37 + (position >> 8)) << 1 | variant);
+}
+
+/// A segment in relative numbers: position 0 is the first byte behind the SYN.
+struct Said {
+    uint32_t incarnation = 0;
+    uint32_t begin = 0;
+    uint32_t size = 0;
+    uint32_t captured = 0;
+    uint32_t ack = 0;
+    uint8_t flags = 0;
+    bool variant = false;    ///< of all its bytes
+    bool other_mss = false;  ///< SYNs only
+
+    uint32_t end() const { return begin + size; }
+    bool has(uint8_t flag) const { return (flags & flag) != 0; }
+};
+
+class StreamModel {
+  public:
+    StreamModel() : said_(kSpan), out_(kSpan) {}
+
+    /// A flow is taken up at its first segment; what lies below counts as said before.
+    void begins_at(uint32_t position) { settled_ = position; }
+
+    void secondary(const Said& s) {
+        for (uint32_t i = s.begin; i < s.end(); ++i) said_[i] |= 1u << s.variant;
+        if (s.has(tcp_flag::kSyn)) syns_.insert(s.other_mss);
+        if (s.has(tcp_flag::kFin)) fins_.insert(s.end());
+        if (s.has(tcp_flag::kRst)) rst_ = true;
+        if (s.has(tcp_flag::kAck)) ack_ = std::max(ack_.value_or(0), s.ack);
+    }
+
+    /// A fence has let it out: it counts as said by both.
+    void settled(const Said& s) {
+        settled_ = std::max(settled_, s.end());
+        secondary({.ack = s.ack, .flags = s.flags, .other_mss = s.other_mss});
+        if (s.has(tcp_flag::kFin)) fins_.insert(s.end());
+        mark_out(s);
+    }
+
+    /// The comparator has let it out.
+    void released(const Said& s) {
+        if (s.has(tcp_flag::kRst)) {
+            FUZZ_CHECK(rst_);
+            return;
+        }
+        for (uint32_t i = s.begin; i < s.begin + s.captured; ++i) {
+            const bool settled = i < settled_ || out_[i];
+            FUZZ_CHECK(settled || (said_[i] & 1u << s.variant) != 0);
+        }
+        if (s.has(tcp_flag::kSyn)) FUZZ_CHECK(syns_.count(s.other_mss) > 0);
+        if (s.has(tcp_flag::kFin)) FUZZ_CHECK(fins_.count(s.end()) > 0);
+        if (s.has(tcp_flag::kAck)) FUZZ_CHECK(ack_ && s.ack <= *ack_);
+        mark_out(s);
+    }
+
+  private:
+    void mark_out(const Said& s) {
+        std::fill(out_.begin() + s.begin, out_.begin() + s.end(), true);
+    }
+
+    std::vector<uint8_t> said_;  ///< by the secondary: a bit each variant
+    std::vector<bool> out_;      ///< the primary's, let out before
+    std::set<bool> syns_;
+    std::set<uint32_t> fins_;
+    std::optional<uint32_t> ack_;
+    uint32_t settled_ = 0;
+    bool rst_ = false;
+};
+
+/// Datagrams of one flow: each of the secondary's vouches for one of the primary's.
+class DatagramModel {
+  public:
+    void secondary(uint16_t text) { ++credit_[text]; }
+    void released(uint16_t text) { FUZZ_CHECK(credit_[text]-- > 0); }
+
+  private:
+    std::map<uint16_t, int64_t> credit_;
+};
+
+}  // namespace colo::fuzz

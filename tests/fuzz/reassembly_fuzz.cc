@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A stream's segments in any order, whole and cut, with skips and resets, against a model that
+// knows nothing but which positions have been seen.
+#include <algorithm>
+#include <vector>
+
+#include "fuzz_input.h"
+#include "packet/frame.h"
+#include "tcpstack/reassembler.h"
+
+namespace colo::fuzz {
+namespace {
+
+constexpr uint32_t kSpace = 1u << 18;  ///< positions of the model
+constexpr size_t kMaxSteps = 128;
+constexpr ReassemblyLimits kLimits{
+    .segments_per_stream = 40, .bytes_per_stream = 300u << 10, .streams = 64};
+
+uint8_t byte_at(uint32_t position) {
+    return static_cast<uint8_t>((position * 2654435761u) >> 13);
+}
+
+class CheckingSink final : public StreamSink {
+  public:
+    void deliver(Bytes bytes, const Frame* frame) override {
+        FUZZ_CHECK(!bytes.empty());
+        for (const uint8_t byte : bytes) FUZZ_CHECK(byte == byte_at(position++));
+        if (!frame) return;
+        FUZZ_CHECK(bytes.data() >= frame->data());
+        FUZZ_CHECK(bytes.data() + bytes.size() <= frame->data() + frame->size());
+    }
+    uint32_t position = 0;
+};
+
+class Model {
+  public:
+    void see(uint32_t position, uint32_t size) {
+        for (uint32_t i = std::max(position, next_); i < position + size; ++i) {
+            ahead_ += !seen_[i];
+            seen_[i] = 1;
+        }
+        advance();
+    }
+    void skip_to(uint32_t position) {
+        for (; next_ < position; ++next_) ahead_ -= seen_[next_];
+        advance();
+    }
+    void reset(uint32_t position) {
+        std::fill(seen_.begin(), seen_.end(), uint8_t{0});
+        ahead_ = 0;
+        next_ = position;
+    }
+    uint32_t next() const { return next_; }
+    bool has_bytes_ahead() const { return ahead_ > 0; }
+
+  private:
+    void advance() {
+        for (; seen_[next_]; ++next_) --ahead_;
+    }
+
+    std::vector<uint8_t> seen_ = std::vector<uint8_t>(kSpace);  // bits would be slower
+    uint32_t next_ = 0;
+    uint32_t ahead_ = 0;
+};
+
+class Run {
+  public:
+    explicit Run(Seq first) : first_(first), stream_(first) {}
+    ~Run() { reassembler().reset(stream_, first_); }
+
+    /// Near the front of the stream, behind it or ahead.
+    void push(uint32_t position, uint32_t size, uint32_t here) {
+        std::vector<uint8_t> bytes(here);
+        for (uint32_t i = 0; i < here; ++i) bytes[i] = byte_at(position + i);
+        const Frame frame = pool_.copy(bytes);
+        const Segment segment{seq(position), size, frame.bytes(), &frame};
+        const bool in_order = !stream_.reassembling() && position == model_.next() && here == size;
+        const Arrival arrival = reassembler().push(stream_, segment, sink_);
+        if (arrival == Arrival::kOverflow) {
+            FUZZ_CHECK(position > model_.next());
+        } else {
+            FUZZ_CHECK((arrival == Arrival::kOld) == (position + size <= model_.next()));
+            FUZZ_CHECK((arrival == Arrival::kInOrder) == in_order);
+            model_.see(position, here);
+        }
+        check();
+    }
+    void skip_to(uint32_t position) {
+        if (position > model_.next()) sink_.position = position;
+        reassembler().skip_to(stream_, seq(position), sink_);
+        model_.skip_to(position);
+        check();
+    }
+    void reset(uint32_t position) {
+        reassembler().reset(stream_, seq(position));
+        model_.reset(position);
+        sink_.position = position;
+        check();
+    }
+    uint32_t next() const { return model_.next(); }
+
+  private:
+    /// One for all runs: libslirp's instances are dear to make.
+    static Reassembler& reassembler() {
+        static Reassembler instance(kLimits);
+        return instance;
+    }
+    Seq seq(uint32_t position) const { return first_ + position; }
+
+    void check() {
+        FUZZ_CHECK(stream_.next() == seq(model_.next()));
+        FUZZ_CHECK(sink_.position == model_.next());
+        FUZZ_CHECK(stream_.reassembling() == model_.has_bytes_ahead());
+        FUZZ_CHECK((reassembler().queued_bytes() > 0) == model_.has_bytes_ahead());
+        FUZZ_CHECK(reassembler().queued_bytes() <= kLimits.bytes_per_stream);
+        FUZZ_CHECK(reassembler().counters().open == (model_.has_bytes_ahead() ? 1 : 0));
+    }
+
+    static inline FramePool pool_;
+    Seq first_;
+    Stream stream_;
+    Model model_;
+    CheckingSink sink_;
+};
+
+/// Sizes that matter: few bytes, a segment's, a GSO frame's.
+uint32_t size_of(uint8_t decision) {
+    static constexpr uint32_t kUnits[] = {1, 7, 64, 256};
+    return 1 + (decision >> 2) * kUnits[decision & 3];
+}
+
+void step(Run& run, FuzzInput& input) {
+    const uint8_t what = input.byte();
+    const uint32_t distance = size_of(input.byte()) - 1;
+    const uint32_t next = run.next();
+    if (next + (1u << 16) > kSpace) {
+        run.reset(0);
+        return;
+    }
+    switch (what & 7) {
+        case 0:
+            run.skip_to(next + distance);
+            break;
+        case 1:
+            if (what == 1) run.reset(next + distance);
+            break;
+        default: {
+            const bool behind = (what & 7) == 2;
+            const uint32_t position = behind ? next - std::min(next, distance) : next + distance;
+            const uint32_t size = size_of(input.byte());
+            const uint32_t missing = (what & 0x78) == 0x78 ? size_of(input.byte()) : 0;
+            run.push(position, size, size - std::min(size, missing));
+        }
+    }
+}
+
+}  // namespace
+}  // namespace colo::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    using namespace colo;
+    using namespace colo::fuzz;
+    FuzzInput input(data, size);
+    const uint32_t first = static_cast<uint32_t>(input.word()) << 16;
+    Run run(Seq(first ? 0u - (first >> 12) : 0));
+    for (size_t i = 0; !input.empty() && i < kMaxSteps; ++i) step(run, input);
+    return 0;
+}
