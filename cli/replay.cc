@@ -69,8 +69,8 @@ class Replay final : public ComparatorSink {
     void request_checkpoint(const CheckpointRequest& request) override {
         policy_.request(request);
     }
-    void delta_known(const FlowKey& flow, const Offset& delta) override {
-        mirror_.delta_known(flow, delta);
+    void delta_known(const FlowKey& flow, const Announcement& announced) override {
+        mirror_.delta_known(flow, announced);
     }
 
   private:

@@ -61,6 +61,8 @@ struct alignas(64) Flow {
     Seq primary_ack;         ///< highest ack of the primary, valid with kClientIsn
     SeqDelta delta = 0;      ///< secondary's numbers above the primary's, valid in delta_epoch
     uint32_t delta_epoch = 0;
+    /// While kHalfOpen and nothing has ended: the delta that goes with phase_word (primary_fin), and
+    /// the timestamps' delta (secondary_fin), for announcing anew.
     Seq primary_fin;
     Seq secondary_fin;
     Seq client_isn;          ///< first acknowledged, by the SYN-ACK: tells incarnations apart

@@ -9,16 +9,25 @@ namespace colo {
 namespace {
 
 /// RFC 7323 5.2: timestamps are ordered as sequence numbers are.
-bool is_later(uint32_t a, uint32_t b) { return Seq(a) > Seq(b); }
+bool is_later(uint32_t a, uint32_t b) {
+    return Seq(a) > Seq(b);
+}
 
 }  // namespace
 
-void InputMirror::delta_known(const FlowKey& flow, const Offset& delta) {
+void InputMirror::delta_known(const FlowKey& flow, const Announcement& announced) {
     const auto found = mappings_.find(flow);
     if (found != mappings_.end()) {
-        found->second = {delta, std::nullopt};
+        Mapping& mapping = found->second;
+        const bool other = announced.again && mapping.announced.origin != announced.origin;
+        if (other) {
+            mapping.earlier = mapping.announced;
+        } else if (!announced.again) {
+            mapping = {};
+        }
+        mapping.announced = announced;
     } else if (mappings_.size() < max_flows_) {
-        mappings_.emplace(flow, Mapping{delta, std::nullopt});
+        mappings_.emplace(flow, Mapping{announced, std::nullopt, std::nullopt});
     } else {
         ++counters_.no_room;
     }
@@ -34,11 +43,18 @@ void InputMirror::secondary_sent(const PacketView& view) {
     if (!latest || is_later(timestamps->value, *latest)) latest = timestamps->value;
 }
 
+/// The client's ack chooses among announced numbers only.
+void InputMirror::choose(Mapping& mapping, Seq ack) {
+    if (mapping.earlier->origin == ack) mapping.announced = *mapping.earlier;
+    if (mapping.announced.origin == ack) mapping.earlier.reset();
+}
+
 SegmentShift InputMirror::shift_for(const Mapping& mapping, const PacketView& view) {
-    SegmentShift shift = shift_of_input(mapping.delta);
+    SegmentShift shift = shift_of_input(mapping.announced.delta);
     if (!mapping.latest_tsval) return shift;
     const auto timestamps = parse_tcp_options(view).timestamps;
-    if (!timestamps || !is_later(timestamps->echo + shift.tsecr, *mapping.latest_tsval)) return shift;
+    if (!timestamps || !is_later(timestamps->echo + shift.tsecr, *mapping.latest_tsval))
+        return shift;
     ++counters_.clamped;
     shift.tsecr = *mapping.latest_tsval - timestamps->echo;
     return shift;
@@ -53,6 +69,7 @@ Frame InputMirror::mirror(const Frame& frame) {
     const auto found = mappings_.find(key_of_input(view));
     if (found == mappings_.end()) return copy;
     ++counters_.rewritten;
+    if (found->second.earlier && view.has(tcp_flag::kAck)) choose(found->second, view.ack);
     shift_segment(copy.mutable_bytes(), view, shift_for(found->second, view), ChecksumKind::kFull);
     return copy;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Client frames as the secondary VM must see them: a copy of what the primary VM got, with acks, SACK
-// blocks and TSecr in the secondary's numbers. A TSecr never runs ahead of the secondary's own clock:
-// deltas are taken from SYNs that the two VMs sent at different times, and RFC 7323 has senders
-// distrust an echo of what they have not sent.
+// Client frames as the secondary VM must see them: a copy of what the primary VM got, with acks,
+// SACK blocks and TSecr in the secondary's numbers. A TSecr never runs ahead of the secondary's own
+// clock: deltas are taken from SYNs that the two VMs sent at different times, and RFC 7323 has
+// senders distrust an echo of what they have not sent.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -22,7 +22,7 @@ class InputMirror {
     InputMirror(uint32_t max_flows, const FlowHash& hash, FramePool& pool)
         : max_flows_(max_flows), mappings_(0, hash), pool_(pool) {}
 
-    void delta_known(const FlowKey& flow, const Offset& delta);
+    void delta_known(const FlowKey& flow, const Announcement& announced);
     /// A frame of the secondary, in its own numbers: its TSval is the latest that may be echoed.
     void secondary_sent(const PacketView& view);
     /// The secondary has become a copy of the primary.
@@ -40,9 +40,13 @@ class InputMirror {
 
   private:
     struct Mapping {
-        Offset delta;
+        Announcement announced;
+        /// Of an earlier SYN-ACK, until the client has answered one of the two.
+        std::optional<Announcement> earlier;
         std::optional<uint32_t> latest_tsval;
     };
+
+    static void choose(Mapping& mapping, Seq ack);
 
     SegmentShift shift_for(const Mapping& mapping, const PacketView& view);
 

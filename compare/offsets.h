@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Number spaces of a flow. A VM that continues another's connections counts from other initial numbers
-// than the client knows. Two offsets, never one:
+// Number spaces of a flow. A VM that continues another's connections counts from other initial
+// numbers than the client knows. Two offsets, never one:
 //   base   this VM's native space against the client's; non-zero only on a survivor of a failover
 //   delta  the secondary's native space against the primary's
-// each for sequence numbers (seq, ack, SACK blocks) and timestamps (TSval, TSecr). The comparator works
-// in the client's space. Pure: driven by the comparator, by the link's announcements or by a rewriter
-// that learns.
+// each for sequence numbers (seq, ack, SACK blocks) and timestamps (TSval, TSecr). The comparator
+// works in the client's space. Pure: driven by the comparator, by the link's announcements or by a
+// rewriter that learns.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ constexpr SeqDelta negated(SeqDelta delta) {
     return static_cast<SeqDelta>(0u - static_cast<uint32_t>(delta));
 }
 
-/// How far one number space lies above another. An optional<Offset> says whether it is known; 0 is a
-/// value like any other.
+/// How far one number space lies above another. An optional<Offset> says whether it is known; 0 is
+/// a value like any other.
 struct Offset {
     SeqDelta seq = 0;
     uint32_t timestamp = 0;  ///< modulo 2^32, to be added
@@ -32,6 +32,16 @@ struct Offset {
         return {static_cast<SeqDelta>(static_cast<uint32_t>(a.seq) + static_cast<uint32_t>(b.seq)),
                 a.timestamp + b.timestamp};
     }
+};
+
+/// A flow's delta as it is made known to whoever rewrites for the secondary.
+struct Announcement {
+    Offset delta;
+    Seq origin;  ///< first byte of the primary's stream: what a client acknowledges that answers
+    bool again =
+        false;  ///< for the same SYN as the one before (SYN cookies): the client may answer either
+
+    friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 
 struct FlowOffsets {
@@ -56,10 +66,7 @@ struct FlowOffsets {
 
 /// Client frame -> VM: the client acknowledges and echoes numbers of its own view.
 inline SegmentShift shift_of_input(const Offset& vm_above_client) {
-    return {.seq = 0,
-            .ack = vm_above_client.seq,
-            .tsval = 0,
-            .tsecr = vm_above_client.timestamp};
+    return {.seq = 0, .ack = vm_above_client.seq, .tsval = 0, .tsecr = vm_above_client.timestamp};
 }
 
 /// VM frame -> client.

@@ -19,7 +19,7 @@ class ComparatorSink {
     virtual void request_checkpoint(const CheckpointRequest& request) = 0;
     /// A flow's delta is known (or known anew, after SYN cookies). Comes before any frame that depends
     /// on it is released: the secondary's rewriter must know it first.
-    virtual void delta_known(const FlowKey& /*flow*/, const Offset& /*delta*/) {}
+    virtual void delta_known(const FlowKey& /*flow*/, const Announcement& /*announced*/) {}
 
   protected:
     ~ComparatorSink() = default;

@@ -50,7 +50,8 @@ void TcpComparison::admit(Flow& flow, Backlog& backlog, Parked* parked) {
         adopt(flow, *parked);
     } else if (flow.has(Mark::kPhaseWord) && flow.phase == Phase::kHalfOpen &&
                parked->begin == Seq(flow.phase_word) && flow.primary.next() == flow.origin) {
-        move_origin(flow, parked->begin);  // the client answered the earlier SYN-ACK
+        // The client answered the earlier SYN-ACK.
+        move_origin(flow, parked->begin, static_cast<SeqDelta>(flow.primary_fin.raw()));
     }
     if (parked->has(tcp_flag::kAck)) note_primary_ack(flow, parked->ack);
     if (parked->unprotected && !flow.has(Mark::kUnprotected)) {
@@ -78,8 +79,11 @@ void TcpComparison::admit_syn(Flow& flow, Backlog& backlog, const Parked& segmen
     } else if (segment.begin != flow.origin) {
         // SYN cookies: the client may answer this number or the one before.
         flow.phase_word = flow.origin.raw();
+        flow.primary_fin = Seq(static_cast<uint32_t>(delta_of(flow)));
         flow.set(Mark::kPhaseWord);
-        move_origin(flow, segment.begin);
+        const SeqDelta moved = segment.begin - flow.origin;
+        move_origin(flow, segment.begin, difference(delta_of(flow), moved));
+        if (flow.has(Mark::kDeltaKnown)) announce(flow, flow.secondary_fin.raw(), true);
     }
     flow.set(Mark::kPrimarySyn);
     flow.primary_syn = segment.syn;
@@ -97,6 +101,7 @@ void TcpComparison::begin_incarnation(Flow& flow, Backlog& backlog, const Parked
     flow.set(Mark::kPrimarySeen);
     flow.verified = 0;
     flow.origin = syn.begin;
+    flow.primary_fin = flow.secondary_fin = Seq();
     context_.reassembler.reset(flow.primary, flow.origin);
     context_.reassembler.reset(flow.secondary, flow.origin);
     context_.table.set_phase(flow, Phase::kHalfOpen, context_.now);
@@ -109,10 +114,11 @@ void TcpComparison::begin_incarnation(Flow& flow, Backlog& backlog, const Parked
     }
 }
 
-/// Without a SYN or an ack so far: RSTs that answer strays, whose numbers say nothing about the stream.
-/// Anything else that is held, or was verified, has its place in the stream already.
+/// Without a SYN or an ack so far: RSTs that answer strays, whose numbers say nothing about the
+/// stream. Anything else that is held, or was verified, has its place in the stream already.
 bool TcpComparison::only_stray_resets_seen(const Flow& flow, const Backlog& backlog) {
-    if (flow.has(Mark::kPrimarySyn) || flow.has(Mark::kClientIsn) || flow.verified > 0) return false;
+    if (flow.has(Mark::kPrimarySyn) || flow.has(Mark::kClientIsn) || flow.verified > 0)
+        return false;
     for (const Parked* held = backlog.held.front(); held; held = held->next) {
         if (!held->has(tcp_flag::kRst) || held->size > 0) return false;
     }
@@ -140,9 +146,16 @@ void TcpComparison::set_delta(Flow& flow, SeqDelta delta) {
     flow.delta_epoch = context_.epoch;
 }
 
-void TcpComparison::move_origin(Flow& flow, Seq origin) {
-    const SeqDelta moved = origin - flow.origin;
-    if (flow.has(Mark::kDeltaKnown)) set_delta(flow, difference(delta_of(flow), moved));
+void TcpComparison::announce(const Flow& flow, uint32_t timestamps, bool again) {
+    if (context_.config.secondary_numbers != SecondaryNumbers::kNative) return;
+    context_.sink.delta_known(flow.key, {{delta_of(flow), timestamps}, flow.origin, again});
+}
+
+void TcpComparison::move_origin(Flow& flow, Seq origin, SeqDelta delta) {
+    if (flow.has(Mark::kDeltaKnown) &&
+        context_.config.secondary_numbers == SecondaryNumbers::kNative) {
+        set_delta(flow, delta);
+    }
     flow.origin = origin;
     context_.reassembler.reset(flow.primary, origin);
     context_.reassembler.reset(flow.secondary, origin);

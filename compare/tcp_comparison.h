@@ -77,7 +77,9 @@ class TcpComparison {
     void admit_syn(Flow& flow, Backlog& backlog, const Parked& segment);
     void begin_incarnation(Flow& flow, Backlog& backlog, const Parked& syn);
     void adopt(Flow& flow, const Parked& segment);
-    void move_origin(Flow& flow, Seq origin);
+    void move_origin(Flow& flow, Seq origin, SeqDelta delta);
+    /// `again`: another number for a SYN that has been answered.
+    void announce(const Flow& flow, uint32_t timestamps, bool again);
     void set_delta(Flow& flow, SeqDelta delta);
     void admit_payload(Flow& flow, Backlog& backlog, Parked& segment);
     static bool is_keep_alive(const Flow& flow, const Backlog& backlog, const Parked& segment);

@@ -92,14 +92,14 @@ TcpComparison::SynFate TcpComparison::secondary_syn(Flow& flow, const PacketView
 }
 
 void TcpComparison::learn_delta(Flow& flow, const PacketView& view) {
-    Offset delta;
     if (context_.config.secondary_numbers == SecondaryNumbers::kNative) {
-        delta.seq = (view.seq + 1) - flow.origin;
-        delta.timestamp = timestamp_delta(flow, view);
-        set_delta(flow, delta.seq);
-        context_.reassembler.reset(flow.secondary,
-                                   flow.verified_seq());  // a fence may have settled more
-        context_.sink.delta_known(flow.key, delta);
+        set_delta(flow, (view.seq + 1) - flow.origin);
+        const uint32_t timestamps = timestamp_delta(flow, view);
+        const bool ended = flow.has(Mark::kSecondaryFin) || flow.has(Mark::kPositionalRst);
+        if (!ended) flow.secondary_fin = Seq(timestamps);
+        // A fence may have settled more than the handshake.
+        context_.reassembler.reset(flow.secondary, flow.verified_seq());
+        announce(flow, timestamps, flow.has(Mark::kSecondarySyn));
     }
     flow.set(Mark::kSecondarySyn);
     if (flow.has(Mark::kSynSettled)) return;

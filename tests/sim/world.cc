@@ -415,8 +415,8 @@ void World::request_checkpoint(const CheckpointRequest& request) {
     }
 }
 
-void World::delta_known(const FlowKey& flow, const Offset& delta) {
-    mirror_->delta_known(flow, delta);
+void World::delta_known(const FlowKey& flow, const Announcement& announced) {
+    mirror_->delta_known(flow, announced);
 }
 
 // --- Checkpoints ---------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class World final : private ComparatorSink {
     // ComparatorSink
     void release(Frame frame, Time now) override;
     void request_checkpoint(const CheckpointRequest& request) override;
-    void delta_known(const FlowKey& flow, const Offset& delta) override;
+    void delta_known(const FlowKey& flow, const Announcement& announced) override;
 
     Time next_event() const;
     Time next_plan() const;

@@ -159,8 +159,9 @@ class RecordingSink final : public ComparatorSink {
     void request_checkpoint(const CheckpointRequest& request) override {
         requests.push_back(request);
     }
-    void delta_known(const FlowKey&, const Offset& delta) override {
-        deltas.push_back(delta);
+    void delta_known(const FlowKey&, const Announcement& announced) override {
+        deltas.push_back(announced.delta);
+        announced_origins.push_back(announced.origin);
         released_before_delta = released.size();
     }
 
@@ -168,6 +169,7 @@ class RecordingSink final : public ComparatorSink {
     std::vector<Time> released_at;
     std::vector<CheckpointRequest> requests;
     std::vector<Offset> deltas;
+    std::vector<Seq> announced_origins;
     size_t released_before_delta = 0;  ///< frames that had gone when the last delta was announced
 };
 

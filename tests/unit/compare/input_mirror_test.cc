@@ -54,7 +54,7 @@ TEST_F(Mirror, CopiesWhatItKnowsNothingOf) {
 }
 
 TEST_F(Mirror, MapsAckSackAndEchoIntoTheSecondarysNumbers) {
-    mirror_.delta_known(CompareRig::key_of(web), Offset{499'000, 7});
+    mirror_.delta_known(CompareRig::key_of(web), {.delta = {499'000, 7}, .origin = Seq(1001)});
     const Frame copy = mirror(client());
     const PacketView view = view_of(copy);
     EXPECT_EQ(view.seq, Seq(70'001));
@@ -68,13 +68,13 @@ TEST_F(Mirror, MapsAckSackAndEchoIntoTheSecondarysNumbers) {
 }
 
 TEST_F(Mirror, LaterOffsetReplacesTheEarlier) {
-    mirror_.delta_known(CompareRig::key_of(web), Offset{1, 0});
-    mirror_.delta_known(CompareRig::key_of(web), Offset{-1001, 0});
+    mirror_.delta_known(CompareRig::key_of(web), {.delta = {1, 0}, .origin = Seq(1001)});
+    mirror_.delta_known(CompareRig::key_of(web), {.delta = {-1001, 0}, .origin = Seq(1001)});
     EXPECT_EQ(view_of(mirror(client())).ack, Seq(0));
 }
 
 TEST_F(Mirror, EchoNeverRunsAheadOfTheSecondarysClock) {
-    mirror_.delta_known(CompareRig::key_of(web), Offset{499'000, 7});
+    mirror_.delta_known(CompareRig::key_of(web), {.delta = {499'000, 7}, .origin = Seq(1001)});
     const auto echo_after_secondary_said = [&](uint32_t tsval) {
         const ByteVector sent =
             FrameBuilder(CompareRig::builder_of(web))
@@ -92,21 +92,32 @@ TEST_F(Mirror, EchoNeverRunsAheadOfTheSecondarysClock) {
     EXPECT_EQ(mirror_.counters().clamped, 3u);
 }
 
+TEST_F(Mirror, AckChoosesAmongTheAnnouncedNumbersOfOneHandshake) {
+    const FlowKey key = CompareRig::key_of(web);
+    for (const bool again : {true, false}) {
+        mirror_.delta_known(key, {.delta = {10, 0}, .origin = Seq(1001)});
+        mirror_.delta_known(key, {.delta = {77, 0}, .origin = Seq(500), .again = again});
+        EXPECT_EQ(view_of(mirror(client())).ack, Seq(again ? 1011 : 1078));
+        mirror_.delta_known(key, {.delta = {10, 0}, .origin = Seq(1001)});
+    }
+}
+
 TEST_F(Mirror, FenceForgetsAllOffsets) {
-    mirror_.delta_known(CompareRig::key_of(web), Offset{499'000, 7});
+    mirror_.delta_known(CompareRig::key_of(web), {.delta = {499'000, 7}, .origin = Seq(1001)});
     mirror_.fence();
     EXPECT_EQ(view_of(mirror(client())).ack, Seq(1001));
 }
 
 TEST_F(Mirror, BoundIsCounted) {
     for (uint16_t port = 1; port <= 4; ++port) {
-        mirror_.delta_known(CompareRig::key_of({.guest_port = port}), Offset{1, 0});
+        mirror_.delta_known(CompareRig::key_of({.guest_port = port}),
+                            {.delta = {1, 0}, .origin = Seq(1001)});
     }
     EXPECT_EQ(mirror_.counters().no_room, 2u);
 }
 
 TEST_F(Mirror, CorruptedSegmentStaysCorrupted) {
-    mirror_.delta_known(CompareRig::key_of(web), Offset{499'000, 7});
+    mirror_.delta_known(CompareRig::key_of(web), {.delta = {499'000, 7}, .origin = Seq(1001)});
     ByteVector bytes = client();
     bytes.back() ^= 1;
     EXPECT_FALSE(transport_checksum_ok(view_of(mirror(bytes))));
