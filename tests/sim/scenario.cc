@@ -174,6 +174,8 @@ Scenario make_base(uint64_t seed, Random& random) {
     scenario.to_client = make_quality(random, 12'000);
     scenario.mirror = make_quality(random, 2'000);
     scenario.from_secondary = make_quality(random, 2'000);
+    // Far more than a world's flows; a table for a million costs more to make than a world to run.
+    scenario.config.max_connections = 4096;
     scenario.config.compare_timeout = random.chance(700) ? milliseconds(250) : milliseconds(3000);
     if (random.chance(300)) add_datagrams(scenario, random);
     return scenario;
