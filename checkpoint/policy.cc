@@ -61,7 +61,6 @@ std::optional<CheckpointRequest> CheckpointPolicy::order(Time now) {
         want(periodic);
     }
     if (state_ == State::kOrdered) ++counters_.repeated;
-    if (state_ == State::kWanted) ordered_at_ = now;
     state_ = State::kOrdered;
     ordered_at_ = now;
     return wanted_;
@@ -71,6 +70,12 @@ void CheckpointPolicy::replied(Time now) {
     if (state_ == State::kRunning) return;
     if (state_ != State::kOrdered) ordered_at_ = now;
     state_ = State::kRunning;
+}
+
+void CheckpointPolicy::fenced() {
+    if (!after_) return;
+    ++counters_.coalesced;
+    after_.reset();
 }
 
 void CheckpointPolicy::completed(Time now) {

@@ -51,6 +51,8 @@ class CheckpointPolicy {
 
     /// REPLY: the ordered checkpoint is under way.
     void replied(Time now);
+    /// RECEIVED, and all that was held has gone out: what was asked for since REPLY is settled, too.
+    void fenced();
     /// LOADED: it is over. Also for one that nobody ordered (QEMU's own timer): `periodic` then.
     void completed(Time now);
     /// It came to nothing (the channel broke); what was wanted is wanted still.

@@ -4,7 +4,13 @@
 
 namespace colo {
 
+/// 0 all went well, 1 a command failed or there is no monitor, 2 bad usage.
+int monitor_command(int argc, char** argv);
+
 /// 0 identical, 1 a checkpoint was needed, 2 bad usage or unreadable input.
 int replay_command(int argc, char** argv);
+
+/// 0 an orderly end, 1 the set-up failed, 2 bad usage.
+int run_command(int argc, char** argv);
 
 }  // namespace colo

@@ -18,7 +18,9 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"monitor", colo::monitor_command, "talk to a running colo-proxy"},
     {"replay", colo::replay_command, "compare two recordings, one of each VM"},
+    {"run", colo::run_command, "host netdev filter objects, as QEMU's options describe them"},
 };
 
 void print_usage(std::FILE* out) {

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "checkpoint/policy.h"
 #include "cli/recording.h"
+#include "cli/replay_merge.h"
 #include "compare/input_mirror.h"
 #include "compare/offset_finder.h"
 #include "filter/capture_writer.h"
@@ -18,12 +20,10 @@ namespace {
 void find_offsets(Recording& recording, Side side, OffsetFinder& finder) {
     while (recording.front()) {
         const RecordedFrame recorded = recording.take();
-        PacketView view;
-        parse(recorded.frame.bytes(), recorded.frame.wire_size(), view);
         if (recorded.output) {
-            finder.output(side, view);
+            finder.output(side, recorded.view);
         } else {
-            finder.input(side, view);
+            finder.input(side, recorded.view);
         }
     }
     recording.rewind();
@@ -39,23 +39,24 @@ PolicyConfig replay_policy() {
 
 class Replay final : public ComparatorSink {
   public:
-    explicit Replay(const ReplayOptions& options)
+    Replay(const ReplayOptions& options, const OnCheckpoint& on_checkpoint)
         : options_(options),
+          on_checkpoint_(on_checkpoint),
           hash_(FlowHash::random()),
           primary_(options.primary, options.guests, pool_),
           secondary_(options.secondary, options.guests, pool_),
+          merge_(primary_, secondary_, options.align),
           finder_(options.comparator.max_connections, hash_),
           mirror_(options.comparator.max_connections, hash_, pool_),
           policy_(replay_policy(), Time(0)),
-          comparator_(options.comparator, hash_, pool_, *this, &finder_) {
-        if (options.released) writer_ = std::make_unique<CaptureWriter>(*options.released);
-    }
+          comparator_(options.comparator, hash_, pool_, *this, &finder_) {}
 
     ReplayResult run() {
         find_offsets(primary_, Side::kPrimary, finder_);
         find_offsets(secondary_, Side::kSecondary, finder_);
-        set_clocks();
-        while (primary_.front() || secondary_.front()) step();
+        // Not earlier: recordings that cannot be read overwrite nothing.
+        if (options_.released) writer_ = std::make_unique<CaptureWriter>(*options_.released);
+        while (auto merged = merge_.next()) step(*merged);
         while (!comparator_.holds_nothing()) tick(comparator_.next_deadline());
         if (writer_) writer_->finish();
         note_truncation();
@@ -64,7 +65,8 @@ class Replay final : public ComparatorSink {
     }
 
     void release(Frame frame, Time now) override {
-        if (writer_) writer_->write(frame.bytes(), frame.wire_size(), primary_start_ + now);
+        if (!writer_) return;
+        writer_->write(frame.bytes(), frame.wire_size(), merge_.primary_date(now));
     }
     void request_checkpoint(const CheckpointRequest& request) override {
         policy_.request(request);
@@ -81,52 +83,36 @@ class Replay final : public ComparatorSink {
         }
     }
 
-    /// Both recordings on one clock that starts at the earlier one's first frame, or each at its own.
-    void set_clocks() {
-        const auto first = [](const Recording& recording) {
-            return recording.front() ? recording.front()->time : kNever;
-        };
-        primary_start_ = first(primary_);
-        secondary_start_ = first(secondary_);
-        if (!options_.align || primary_start_ == kNever) {
-            primary_start_ = secondary_start_ = std::min(primary_start_, secondary_start_);
-        }
-    }
-
-    Time primary_time() const { return primary_.front()->time - primary_start_; }
-    Time secondary_time() const { return secondary_.front()->time - secondary_start_; }
-
-    /// Equal times: input, then the secondary, then the primary.
-    bool primary_is_next() const {
-        if (!secondary_.front()) return true;
-        if (!primary_.front()) return false;
-        if (primary_time() != secondary_time()) return primary_time() < secondary_time();
-        return !primary_.front()->output;
-    }
-
-    void step() {
-        const bool is_primary = primary_is_next();
-        advance_to(is_primary ? primary_time() : secondary_time());
-        RecordedFrame recorded = (is_primary ? primary_ : secondary_).take();
-        RecordingCounts& counts = is_primary ? result_.primary : result_.secondary;
-        ++counts.frames;
-        if (recorded.output) ++counts.output;
-        if (recorded.output && is_primary) {
-            comparator_.primary(std::move(recorded.frame), now_);
-        } else if (recorded.output) {
-            note_secondary(recorded.frame);
-            comparator_.secondary(std::move(recorded.frame), comparator_.epoch(), now_);
-        } else if (is_primary) {
-            mirror_.mirror(recorded.frame);
-            comparator_.input(recorded.frame, now_);
+    void step(MergedFrame& merged) {
+        advance_to(merged.recorded.time);
+        if (merged.side == Side::kPrimary) {
+            count(result_.primary, merged.recorded);
+            primary_frame(std::move(merged.recorded));
+        } else {
+            count(result_.secondary, merged.recorded);
+            if (merged.recorded.output) secondary_output(std::move(merged.recorded));
         }
         answer_requests();
     }
 
-    void note_secondary(const Frame& frame) {
-        PacketView view;
-        parse(frame.bytes(), frame.wire_size(), view);
-        mirror_.secondary_sent(view);
+    static void count(RecordingCounts& counts, const RecordedFrame& recorded) {
+        ++counts.frames;
+        if (recorded.output) ++counts.output;
+    }
+
+    void primary_frame(RecordedFrame&& recorded) {
+        if (recorded.output) {
+            comparator_.primary(std::move(recorded.frame), now_);
+            return;
+        }
+        mirror_.mirror(recorded.frame);
+        comparator_.input(recorded.frame, now_);
+    }
+
+    /// The secondary's input is none of ours: it got the primary's.
+    void secondary_output(RecordedFrame&& recorded) {
+        mirror_.secondary_sent(recorded.view);
+        comparator_.secondary(std::move(recorded.frame), comparator_.epoch(), now_);
     }
 
     /// What was due strictly before `time` happens at its own time: a frame that comes just when
@@ -145,11 +131,8 @@ class Replay final : public ComparatorSink {
     /// In a replay a checkpoint takes no time.
     void answer_requests() {
         while (const auto order = policy_.order(now_)) {
-            ReplayCheckpoint checkpoint{*order, now_};
-            if (result_.checkpoints.size() >= ReplayResult::kKeptEvidence) {
-                checkpoint.request.evidence.reset();
-            }
-            result_.checkpoints.push_back(std::move(checkpoint));
+            ++result_.checkpoints;
+            on_checkpoint_({*order, now_});
             comparator_.fence(Fence::kReplay, now_);
             policy_.completed(now_);
         }
@@ -169,13 +152,12 @@ class Replay final : public ComparatorSink {
 
     void list_flows() {
         uint32_t cursor = 0;
-        while (const auto flow = comparator_.next_flow(cursor)) {
-            if (result_.flows.size() < ReplayResult::kListedFlows) {
-                result_.flows.push_back(*flow);
-            } else {
-                ++result_.flows_not_listed;
-            }
+        while (result_.flows.size() < ReplayResult::kListedFlows) {
+            const auto flow = comparator_.next_flow(cursor);
+            if (!flow) break;
+            result_.flows.push_back(*flow);
         }
+        result_.flows_not_listed = comparator_.table().size() - result_.flows.size();
     }
 
     void list_counters() {
@@ -199,30 +181,32 @@ class Replay final : public ComparatorSink {
         add("evicted-half-open", table.evicted_half_open);
         add("evicted-datagram", table.evicted_datagram);
         add("evicted-live", table.evicted_live);
-        add("input-mirrored", mirror_.counters().mirrored);
-        add("input-rewritten", mirror_.counters().rewritten);
+        add("input-mirrored", mirror_.counters().input_frames);
+        add("input-rewritten", mirror_.counters().input_mapped);
         add("input-echo-clamped", mirror_.counters().clamped);
         add("offsets-without-room", mirror_.counters().no_room + finder_.flows_left_out());
     }
 
     const ReplayOptions& options_;
+    const OnCheckpoint& on_checkpoint_;
     ReplayResult result_;
     FramePool pool_;
     FlowHash hash_;
     Recording primary_;
     Recording secondary_;
+    ReplayMerge merge_;
     OffsetFinder finder_;
     InputMirror mirror_;
     CheckpointPolicy policy_;
     std::unique_ptr<CaptureWriter> writer_;
     Comparator comparator_;
-    Time primary_start_{0};
-    Time secondary_start_{0};
     Time now_{0};
 };
 
 }  // namespace
 
-ReplayResult replay(const ReplayOptions& options) { return Replay(options).run(); }
+ReplayResult replay(const ReplayOptions& options, const OnCheckpoint& on_checkpoint) {
+    return Replay(options, on_checkpoint).run();
+}
 
 }  // namespace colo

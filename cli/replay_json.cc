@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <nlohmann/json.hpp>
+#include "cli/replay_json.h"
 
-#include "cli/replay_output.h"
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "filter/flow_json.h"
 
 namespace colo {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json flow_json(const std::optional<FlowKey>& key) {
-    if (!key) return nullptr;
-    Json flow;
-    flow["proto"] = protocol_name(*key);
-    flow["guest"] = guest_name(*key);
-    flow["peer"] = peer_name(*key);
-    if (key->vlan_outer != kNoVlan) flow["vlan"] = key->vlan_outer;
-    if (key->vlan_inner != kNoVlan) flow["inner-vlan"] = key->vlan_inner;
-    return flow;
+/// Null for frames without an IP header, too: the object has a name for IP's protocols alone.
+Json ip_flow_json(const std::optional<FlowKey>& key) {
+    if (!key || key->kind == KeyKind::kEthernet) return nullptr;
+    return flow_json(*key);
 }
 
 Json checkpoint_json(const ReplayCheckpoint& checkpoint) {
@@ -25,15 +22,14 @@ Json checkpoint_json(const ReplayCheckpoint& checkpoint) {
     Json json;
     json["reason"] = to_string(request.reason);
     json["time"] = std::chrono::duration<double>(checkpoint.at).count();
-    json["flow"] = flow_json(request.flow);
+    json["flow"] = ip_flow_json(request.flow);
     json["offset"] = nullptr;
     if (request.offset) json["offset"] = *request.offset;
     return json;
 }
 
-}  // namespace
-
-std::string replay_json(const ReplayResult& result) {
+/// The members in front of the checkpoints.
+Json head_json(const ReplayResult& result) {
     Json json;
     json["verdict"] = result.identical() ? "identical" : "diverged";
     json["primary"] = {{"frames", result.primary.frames},
@@ -42,13 +38,29 @@ std::string replay_json(const ReplayResult& result) {
     json["secondary"] = {{"frames", result.secondary.frames},
                          {"output", result.secondary.output}};
     json["flows"] = result.flow_count;
-    json["checkpoints"] = Json::array();
-    for (const ReplayCheckpoint& checkpoint : result.checkpoints) {
-        json["checkpoints"].push_back(checkpoint_json(checkpoint));
-    }
-    json["counters"] = Json::object();
-    for (const auto& [name, value] : result.counters) json["counters"][name] = value;
-    return json.dump();
+    return json;
+}
+
+/// An object's members without its braces.
+std::string members(const Json& json) {
+    const std::string text = json.dump();
+    return text.substr(1, text.size() - 2);
+}
+
+}  // namespace
+
+void ReplayJson::checkpoint(const ReplayCheckpoint& checkpoint) {
+    const std::string text = checkpoint_json(checkpoint).dump();
+    checkpoints_.add(checkpoints_.empty() ? text : "," + text);
+}
+
+void ReplayJson::print(const ReplayOptions& /*options*/, const ReplayResult& result,
+                       std::FILE* out) {
+    Json counters = Json::object();
+    for (const auto& [name, value] : result.counters) counters[name] = value;
+    std::fprintf(out, "{%s,\"checkpoints\":[", members(head_json(result)).c_str());
+    checkpoints_.copy_to(out);
+    std::fprintf(out, "],\"counters\":%s}\n", counters.dump().c_str());
 }
 
 }  // namespace colo

@@ -1,125 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/replay_report.h"
+
 #include <algorithm>
 #include <cctype>
-#include <cstdarg>
-#include <cstdio>
-
-#include "cli/replay_output.h"
+#include <chrono>
 
 namespace colo {
 
 namespace {
 
-constexpr size_t kRow = 8;             ///< bytes a row and side of the hex view
-constexpr size_t kShownDivergences = 3;
-constexpr size_t kShownCheckpoints = 20;
-constexpr size_t kShownFlows = 30;
+constexpr size_t kRow = 8;  ///< bytes a row and side of the hex view
 
-class Report {
-  public:
-    explicit Report(bool colour) : colour_(colour) {}
+unsigned long long number(uint64_t value) { return value; }
 
-    [[gnu::format(printf, 2, 3)]] void line(const char* format, ...) {
-        char buffer[512];
-        va_list arguments;
-        va_start(arguments, format);
-        std::vsnprintf(buffer, sizeof buffer, format, arguments);
-        va_end(arguments);
-        text_ += buffer;
-        text_ += '\n';
-    }
-    std::string red(const std::string& text) const { return paint("\033[31m", text); }
-    std::string green(const std::string& text) const { return paint("\033[32m", text); }
-    std::string bold(const std::string& text) const { return paint("\033[1m", text); }
-    std::string take() { return std::move(text_); }
+double seconds_of(Time time) { return std::chrono::duration<double>(time).count(); }
+double milliseconds_of(Time time) { return seconds_of(time) * 1e3; }
 
-  private:
-    std::string paint(const char* code, const std::string& text) const {
-        return colour_ ? code + text + "\033[0m" : text;
-    }
-
-    bool colour_;
-    std::string text_;
-};
-
-std::string flow_name(const FlowKey& key) {
-    std::string name = protocol_name(key) + " " + guest_name(key) + " -> " + peer_name(key);
-    if (key.vlan_outer != kNoVlan) name += " vlan " + std::to_string(key.vlan_outer);
-    if (key.vlan_inner != kNoVlan) (name += '.') += std::to_string(key.vlan_inner);
-    return name;
+std::string vlan_text(const FlowKey& key) {
+    std::string text;
+    if (key.vlan_outer != kNoVlan) text += " vlan " + std::to_string(key.vlan_outer);
+    if (key.vlan_inner != kNoVlan) (text += '.') += std::to_string(key.vlan_inner);
+    return text;
 }
 
-std::string milliseconds_text(Time time) {
-    char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%.3f ms", static_cast<double>(time.count()) / 1e6);
-    return buffer;
+std::string flow_text(const FlowKey& key) {
+    return protocol_name(key) + " " + guest_name(key) + " -> " + peer_name(key) + vlan_text(key);
 }
 
-/// One side of a row: `kRow` bytes in hex and as characters; bytes that differ are marked.
-std::string half_row(const Report& report, const std::vector<uint8_t>& own,
-                     const std::vector<uint8_t>& other, size_t begin) {
-    std::string hex;
-    std::string characters;
-    for (size_t i = begin; i < begin + kRow; ++i) {
-        if (i >= own.size()) {
-            hex += " --";
-            characters += ' ';
-            continue;
-        }
-        char byte[4];
-        std::snprintf(byte, sizeof byte, "%02x", own[i]);
-        const bool differs = i >= other.size() || own[i] != other[i];
-        const std::string character(1, std::isprint(own[i]) ? static_cast<char>(own[i]) : '.');
-        hex += ' ' + (differs ? report.red(byte) : std::string(byte));
-        characters += differs ? report.red(character) : character;
-    }
-    return hex + "  " + characters;
-}
-
-void show_evidence(Report& report, const Evidence& evidence) {
-    if (!evidence.detail.empty()) report.line("    %s", evidence.detail.c_str());
-    const size_t size = std::max(evidence.primary.size(), evidence.secondary.size());
-    if (size == 0) return;
-    report.line("    %10s  %-*s %s", "offset", static_cast<int>(3 * kRow + 3 + kRow), "primary",
-                "secondary");
-    for (size_t begin = 0; begin < size; begin += kRow) {
-        const auto& ours = evidence.primary;
-        const auto& theirs = evidence.secondary;
-        const bool differs =
-            !std::equal(ours.begin() + std::min(begin, ours.size()),
-                        ours.begin() + std::min(begin + kRow, ours.size()),
-                        theirs.begin() + std::min(begin, theirs.size()),
-                        theirs.begin() + std::min(begin + kRow, theirs.size()));
-        report.line("    %10llu %s %s%s", static_cast<unsigned long long>(evidence.begin + begin),
-                    half_row(report, ours, theirs, begin).c_str(), differs ? "|" : " ",
-                    half_row(report, theirs, ours, begin).c_str());
-    }
-}
-
-void show_checkpoints(Report& report, const ReplayResult& result) {
-    if (result.checkpoints.empty()) return;
-    report.line("%s", report.bold("Checkpoints").c_str());
-    size_t shown_evidence = 0;
-    size_t shown = 0;
-    for (const ReplayCheckpoint& checkpoint : result.checkpoints) {
-        if (++shown > kShownCheckpoints) break;
-        const CheckpointRequest& request = checkpoint.request;
-        std::string where = request.flow ? flow_name(*request.flow) : "";
-        if (request.offset) where += ", byte " + std::to_string(*request.offset);
-        if (request.evidence) where += std::string(": ") + request.evidence->what;
-        report.line("  %12.6f s  %-11s %s", std::chrono::duration<double>(checkpoint.at).count(),
-                    to_string(request.reason), where.c_str());
-        if (request.evidence && shown_evidence++ < kShownDivergences) {
-            show_evidence(report, *request.evidence);
-        }
-    }
-    if (result.checkpoints.size() > kShownCheckpoints) {
-        report.line("  ... and %zu more", result.checkpoints.size() - kShownCheckpoints);
-    }
-    report.line("%s", "");
-}
-
-const char* state_of(const FlowStatus& flow) {
+std::string state_text(const FlowStatus& flow) {
     if (flow.unprotected) return "unprotected";
     switch (flow.phase) {
         case Phase::kHalfOpen:
@@ -133,67 +41,152 @@ const char* state_of(const FlowStatus& flow) {
     }
 }
 
-void show_flows(Report& report, const ReplayResult& result) {
-    report.line("%s", report.bold("Flows tracked at the end").c_str());
-    report.line("  %-7s %-28s %-28s %-12s %12s %s", "proto", "guest", "peer", "state", "verified",
-                "checkpoints");
-    size_t shown = 0;
-    for (const FlowStatus& flow : result.flows) {
-        if (++shown > kShownFlows) break;
-        const auto of_this_flow = [&](const ReplayCheckpoint& checkpoint) {
-            return checkpoint.request.flow == flow.key;
-        };
-        const auto checkpoints = std::count_if(result.checkpoints.begin(),
-                                               result.checkpoints.end(), of_this_flow);
-        const std::string verified = flow.key.is_tcp() ? std::to_string(flow.verified) : "-";
-        report.line("  %-7s %-28s %-28s %-12s %12s %s", protocol_name(flow.key).c_str(),
-                    guest_name(flow.key).c_str(), peer_name(flow.key).c_str(), state_of(flow),
-                    verified.c_str(), checkpoints ? std::to_string(checkpoints).c_str() : "-");
+/// One side of a row: kRow bytes in hex and as characters; bytes that differ are marked.
+std::string half_row(const ReplayLines& lines, const std::vector<uint8_t>& own,
+                     const std::vector<uint8_t>& other, size_t begin) {
+    std::string hex;
+    std::string characters;
+    for (size_t i = begin; i < begin + kRow; ++i) {
+        if (i >= own.size()) {
+            hex += " --";
+            characters += ' ';
+            continue;
+        }
+        char byte[4];
+        std::snprintf(byte, sizeof byte, "%02x", own[i]);
+        const bool differs = i >= other.size() || own[i] != other[i];
+        const std::string character(1, std::isprint(own[i]) ? static_cast<char>(own[i]) : '.');
+        hex += ' ' + (differs ? lines.red(byte) : std::string(byte));
+        characters += differs ? lines.red(character) : character;
     }
-    const uint64_t more = result.flows.size() - std::min(result.flows.size(), kShownFlows) +
-                          result.flows_not_listed;
-    if (more > 0) report.line("  ... and %llu more", static_cast<unsigned long long>(more));
+    return hex + "  " + characters;
 }
 
-void show_counters(Report& report, const ReplayResult& result) {
-    report.line("%s", "");
-    report.line("%s", report.bold("Counters that are not 0").c_str());
+bool row_differs(const Evidence& evidence, size_t begin) {
+    const auto row = [begin](const std::vector<uint8_t>& side) {
+        const Bytes from = Bytes(side).subspan(std::min(begin, side.size()));
+        return from.first(std::min(from.size(), kRow));
+    };
+    return !std::ranges::equal(row(evidence.primary), row(evidence.secondary));
+}
+
+void add_evidence(ReplayLines& lines, const Evidence& evidence) {
+    if (!evidence.detail.empty()) lines.add("    %s", evidence.detail.c_str());
+    const size_t size = std::max(evidence.primary.size(), evidence.secondary.size());
+    if (size == 0) return;
+    lines.add("    %10s  %-*s  secondary", "offset", static_cast<int>(3 * kRow + 2 + kRow),
+              "primary");
+    for (size_t begin = 0; begin < size; begin += kRow) {
+        lines.add("    %10llu %s %s%s", number(evidence.begin + begin),
+                  half_row(lines, evidence.primary, evidence.secondary, begin).c_str(),
+                  row_differs(evidence, begin) ? "|" : " ",
+                  half_row(lines, evidence.secondary, evidence.primary, begin).c_str());
+    }
+}
+
+void add_checkpoint(ReplayLines& lines, const ReplayCheckpoint& checkpoint) {
+    const CheckpointRequest& request = checkpoint.request;
+    std::string where = request.flow ? flow_text(*request.flow) : "";
+    if (request.offset) where += ", byte " + std::to_string(*request.offset);
+    if (request.evidence) where += std::string(": ") + request.evidence->what;
+    lines.add("  %12.6f s  %-11s %s", seconds_of(checkpoint.at), to_string(request.reason),
+              where.c_str());
+}
+
+void add_counters(ReplayLines& lines, const ReplayResult& result) {
+    lines.add_empty();
+    lines.add("%s", lines.bold("Counters that are not 0").c_str());
     for (const auto& [name, value] : result.counters) {
-        if (value) report.line("  %-26s %llu", name.c_str(), static_cast<unsigned long long>(value));
+        if (value) lines.add("  %-26s %llu", name.c_str(), number(value));
     }
 }
 
 }  // namespace
 
-std::string replay_report(const ReplayOptions& options, const ReplayResult& result, bool colour) {
-    Report report(colour);
-    report.line("primary    %s", options.primary.c_str());
-    report.line("secondary  %s", options.secondary.c_str());
-    report.line("verdict    %s", result.identical()
-                                     ? report.green("identical").c_str()
-                                     : report.red("diverged: " +
-                                                  std::to_string(result.checkpoints.size()) +
-                                                  " checkpoint(s) needed")
-                                           .c_str());
-    report.line("%s", "");
-    report.line("  %llu frames of the primary, %llu output, %llu released",
-                static_cast<unsigned long long>(result.primary.frames),
-                static_cast<unsigned long long>(result.primary.output),
-                static_cast<unsigned long long>(result.released));
-    report.line("  %llu frames of the secondary, %llu output",
-                static_cast<unsigned long long>(result.secondary.frames),
-                static_cast<unsigned long long>(result.secondary.output));
-    report.line("  %llu flows in %.3f s; output held p50 %s, p99 %s, longest %s",
-                static_cast<unsigned long long>(result.flow_count),
-                std::chrono::duration<double>(result.duration).count(),
-                milliseconds_text(result.hold_p50).c_str(),
-                milliseconds_text(result.hold_p99).c_str(),
-                milliseconds_text(result.hold_max).c_str());
-    report.line("%s", "");
-    show_checkpoints(report, result);
-    show_flows(report, result);
-    show_counters(report, result);
-    return report.take();
+ReplayReport::ReplayReport(bool colour) : colour_(colour), by_flow_(0, FlowHash::random()) {}
+
+void ReplayReport::checkpoint(const ReplayCheckpoint& checkpoint) {
+    ++by_reason_[static_cast<size_t>(checkpoint.request.reason)];
+    if (shown_.size() < kShownCheckpoints) shown_.push_back(checkpoint);
+    if (!checkpoint.request.flow) return;
+    const auto found = by_flow_.find(*checkpoint.request.flow);
+    if (found != by_flow_.end()) {
+        ++found->second;
+    } else if (by_flow_.size() < kCountedFlows) {
+        by_flow_.emplace(*checkpoint.request.flow, 1);
+    }
+}
+
+std::string ReplayReport::checkpoints_of(const FlowKey& flow) const {
+    const auto found = by_flow_.find(flow);
+    if (found != by_flow_.end()) return std::to_string(found->second);
+    return by_flow_.size() < kCountedFlows ? "-" : "?";
+}
+
+void ReplayReport::add_summary(ReplayLines& lines, const ReplayOptions& options,
+                               const ReplayResult& result) const {
+    const std::string verdict =
+        result.identical() ? lines.green("identical")
+                           : lines.red("diverged: " + std::to_string(result.checkpoints) +
+                                       " checkpoint(s) needed");
+    lines.add("primary    %s", options.primary.c_str());
+    lines.add("secondary  %s", options.secondary.c_str());
+    lines.add("verdict    %s", verdict.c_str());
+    lines.add_empty();
+    lines.add("  %llu frames of the primary, %llu output, %llu released",
+              number(result.primary.frames), number(result.primary.output),
+              number(result.released));
+    lines.add("  %llu frames of the secondary, %llu output", number(result.secondary.frames),
+              number(result.secondary.output));
+    lines.add("  %llu flows in %.3f s; output held p50 %.3f ms, p99 %.3f ms, longest %.3f ms",
+              number(result.flow_count), seconds_of(result.duration),
+              milliseconds_of(result.hold_p50), milliseconds_of(result.hold_p99),
+              milliseconds_of(result.hold_max));
+    lines.add_empty();
+}
+
+void ReplayReport::add_checkpoints(ReplayLines& lines, uint64_t count) const {
+    if (count == 0) return;
+    std::string reasons;
+    for (size_t i = 0; i < kReasons; ++i) {
+        if (by_reason_[i] == 0) continue;
+        reasons += std::string(reasons.empty() ? "" : ", ") + to_string(static_cast<Reason>(i)) +
+                   " " + std::to_string(by_reason_[i]);
+    }
+    lines.add("%s: %s", lines.bold("Checkpoints").c_str(), reasons.c_str());
+    size_t with_bytes = 0;
+    for (const ReplayCheckpoint& checkpoint : shown_) {
+        add_checkpoint(lines, checkpoint);
+        const auto& evidence = checkpoint.request.evidence;
+        if (evidence && with_bytes++ < kShownDivergences) add_evidence(lines, *evidence);
+    }
+    if (count > shown_.size()) lines.add("  ... and %llu more", number(count - shown_.size()));
+    lines.add_empty();
+}
+
+void ReplayReport::add_flows(ReplayLines& lines, const ReplayResult& result) const {
+    lines.add("%s", lines.bold("Flows tracked at the end").c_str());
+    lines.add("  %-7s %-28s %-28s %-12s %12s %s", "proto", "guest", "peer", "state", "verified",
+              "checkpoints");
+    for (const FlowStatus& flow : result.flows) {
+        const std::string verified = flow.key.is_tcp() ? std::to_string(flow.verified) : "-";
+        lines.add("  %-7s %-28s %-28s %-12s %12s %s%s", protocol_name(flow.key).c_str(),
+                  guest_name(flow.key).c_str(), peer_name(flow.key).c_str(),
+                  state_text(flow).c_str(), verified.c_str(), checkpoints_of(flow.key).c_str(),
+                  vlan_text(flow.key).c_str());
+    }
+    if (result.flows_not_listed == 0) return;
+    lines.add("  ... and %llu more", number(result.flows_not_listed));
+}
+
+void ReplayReport::print(const ReplayOptions& options, const ReplayResult& result,
+                         std::FILE* out) {
+    ReplayLines lines(colour_);
+    add_summary(lines, options, result);
+    add_checkpoints(lines, result.checkpoints);
+    add_flows(lines, result);
+    add_counters(lines, result);
+    std::fwrite(lines.text().data(), 1, lines.text().size(), out);
 }
 
 }  // namespace colo

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compare/chunk.h"
+#include "compare/flow.h"
 #include "compare/list.h"
 #include "compare/node_pool.h"
 #include "compare/parked.h"
@@ -26,9 +27,7 @@ using ParkedFifo = Fifo<Parked, &Parked::next>;
 using ChunkFifo = Fifo<Chunk, &Chunk::next>;
 
 struct Backlog {
-    explicit Backlog(uint32_t owner) : flow(owner) {}
-
-    uint32_t flow;
+    uint32_t flow = kNoFlow;
     ParkedFifo held;                ///< primary output, looked at
     ParkedFifo deferred;            ///< primary output that must wait for `held` to be gone
     ChunkFifo primary_bytes;        ///< verified .. primary.next()

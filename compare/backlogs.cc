@@ -9,30 +9,11 @@ constexpr size_t kMaxSpareKept = 64;
 
 }  // namespace
 
-Backlog& Backlogs::of(Flow& flow, uint32_t flow_index) {
-    if (flow.backlog != kNoBacklog) return *slots_[flow.backlog];
-    if (free_.empty()) {
-        free_.push_back(static_cast<uint32_t>(slots_.size()));
-        slots_.push_back(std::make_unique<Backlog>(flow_index));
-    }
-    flow.backlog = free_.back();
-    free_.pop_back();
-    Backlog& backlog = *slots_[flow.backlog];
-    backlog.flow = flow_index;
-    chain_.push_back(&backlog);
-    return backlog;
-}
-
-void Backlogs::release_if_empty(Flow& flow) {
-    if (flow.backlog == kNoBacklog) return;
-    Backlog& backlog = *slots_[flow.backlog];
-    // What waits behind a gap waits in the reassembler.
-    if (flow.primary.reassembling() || flow.secondary.reassembling()) return;
-    if (!backlog.empty()) return;
-    chain_.remove(&backlog);
-    backlog.alarm_at = kNever;
-    free_.push_back(flow.backlog);
-    flow.backlog = kNoBacklog;
+void Backlogs::grow() {
+    const uint32_t slot = static_cast<uint32_t>(slots_.size());
+    slots_.push_back(std::make_unique<Backlog>());
+    free_.reserve(slots_.size());
+    free_.push_back(slot);
 }
 
 std::unique_ptr<KeptBytes> Backlogs::make_kept(Seq begin) {

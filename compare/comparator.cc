@@ -5,19 +5,15 @@
 #include <utility>
 
 #include "packet/checksum.h"
+#include "packet/hot.h"
 #include "packet/icmp_error.h"
 
 namespace colo {
 
-/// How a frame is looked up and what it is compared as.
-struct Comparator::Classified {
+/// What is not a segment: how it is looked up and what it is compared as.
+struct Comparator::Datagram {
     FlowKey key;
-    ParkedKind kind = ParkedKind::kSegment;
-    IcmpErrorFacts error;
-
-    Phase first_phase() const {
-        return kind == ParkedKind::kSegment ? Phase::kHalfOpen : Phase::kDatagram;
-    }
+    std::optional<IcmpErrorFacts> error;
 };
 
 namespace {
@@ -64,10 +60,9 @@ Comparator::~Comparator() {
 void Comparator::primary(Frame frame, Time now) {
     context_.now = now;
     ++counters_.primary_frames;
-    PacketView view;
-    parse(frame.bytes(), frame.wire_size(), view);
-    count_anomalies(view);
-    if (view.is_fragment) {
+    const PacketView view = parse(frame.bytes(), frame.wire_size());
+    if (is_odd(view)) [[unlikely]] count_anomalies(view);
+    if (view.is_fragment) [[unlikely]] {
         ++counters_.fragments;
         primary_fragments_.add(std::move(frame), view, now, fragment_groups_);
         take_fragments(Side::kPrimary);
@@ -87,9 +82,8 @@ void Comparator::secondary(Frame frame, uint32_t epoch, Time now) {
         ++counters_.secondary_surplus;
         return;
     }
-    PacketView view;
-    parse(frame.bytes(), frame.wire_size(), view);
-    if (view.is_fragment) {
+    const PacketView view = parse(frame.bytes(), frame.wire_size());
+    if (view.is_fragment) [[unlikely]] {
         secondary_fragments_.add(std::move(frame), view, now, fragment_groups_);
         take_fragments(Side::kSecondary);
         return;
@@ -99,11 +93,16 @@ void Comparator::secondary(Frame frame, uint32_t epoch, Time now) {
 
 void Comparator::input(const Frame& frame, Time now) {
     context_.now = now;
-    PacketView view;
-    parse(frame.bytes(), frame.wire_size(), view);
+    const PacketView view = parse(frame.bytes(), frame.wire_size());
     if (view.is_fragment || !view.is_tcp()) return;
     const FlowKey key = key_of_input(view);
-    if (Flow* flow = table_.find(key, table_.hash_of(key))) tcp_.input(*flow, view);
+    if (Flow* flow = table_.find(key)) tcp_.input(*flow, view);
+}
+
+/// Seldom true; count_anomalies() says what it is.
+COLO_HOT bool Comparator::is_odd(const PacketView& view) const {
+    return view.problem != Problem::kNone || view.payload_captured < view.payload_size ||
+           config_.count_bad_checksums;
 }
 
 void Comparator::count_anomalies(const PacketView& view) {
@@ -117,59 +116,47 @@ void Comparator::count_anomalies(const PacketView& view) {
 
 // --- The primary ---------------------------------------------------------------------------------
 
-Comparator::Classified Comparator::classify(const PacketView& view) {
-    Classified classified;
+void Comparator::primary_packet(Frame&& frame, const PacketView& view,
+                                std::vector<Frame>* fragments) {
     if (view.is_tcp()) [[likely]] {
-        classified.key = key_of_output(view);
-    } else if (const auto error = parse_icmp_error(view)) {
-        ++counters_.icmp_errors;
-        classified.kind = ParkedKind::kIcmpError;
-        classified.key = quoted_flow(*error, QuotedSender::kPeer);
-        classified.error = facts_of(*error);
-    } else {
-        classified.kind = ParkedKind::kDatagram;
-        classified.key = key_of_output(view);
-    }
-    return classified;
-}
-
-void Comparator::primary_packet(Frame&& frame, const PacketView& view, Originals originals) {
-    const auto rule = view.is_tcp() ? std::nullopt : default_pass(view);
-    if (rule) {
+        const FlowKey key = key_of_output(view);
+        Flow* flow = track(key, Phase::kHalfOpen);
+        Parked* parked = hold(std::move(frame), flow, key, fragments);
+        if (!parked) return;
+        TcpComparison::describe(*parked, view);
+        enqueue(*flow, parked);
+    } else if (const auto rule = default_pass(view)) {
         ++passed_[static_cast<size_t>(*rule)];
         if (view.family != Family::kNone) track(key_of_output(view), Phase::kDatagram);
-        pass(std::move(frame), std::move(originals));
-        return;
+        pass(std::move(frame), fragments);
+    } else {
+        const Datagram datagram = classify(view);
+        Flow* flow = track(datagram.key, Phase::kDatagram);
+        Parked* parked = hold(std::move(frame), flow, datagram.key, fragments);
+        if (!parked) return;
+        describe(*parked, datagram, view);
+        enqueue(*flow, parked);
     }
-    const Classified classified = classify(view);
-    Flow* flow = track(classified.key, classified.first_phase());
-    if (drop_when_full(flow)) return;
-    Parked* parked = room_.hold_primary(std::move(frame), context_.now);
-    parked->originals = std::move(originals);
-    if (!flow) {
-        hold_untracked(parked, classified.key);
-        return;
-    }
-    parked->flow = table_.index_of(*flow);
-    describe(*parked, classified, view);
-    enqueue(*flow, context_.backlog_of(*flow), parked);
-    finish(*flow);
 }
 
-void Comparator::describe(Parked& parked, const Classified& classified, const PacketView& view) {
-    switch (classified.kind) {
-        case ParkedKind::kSegment:
-            return TcpComparison::describe(parked, view);
-        case ParkedKind::kDatagram:
-            return DatagramComparison::describe(parked, view);
-        case ParkedKind::kIcmpError:
-            return DatagramComparison::describe_error(parked, classified.error);
+Comparator::Datagram Comparator::classify(const PacketView& view) {
+    const auto error = parse_icmp_error(view);
+    if (!error) return {key_of_output(view), std::nullopt};
+    ++counters_.icmp_errors;
+    return {quoted_flow(*error, QuotedSender::kPeer), facts_of(*error)};
+}
+
+void Comparator::describe(Parked& parked, const Datagram& datagram, const PacketView& view) {
+    if (datagram.error) {
+        DatagramComparison::describe_error(parked, *datagram.error);
+    } else {
+        DatagramComparison::describe(parked, view);
     }
 }
 
 /// The flow of a frame of a VM; null when it cannot be tracked.
-Flow* Comparator::track(const FlowKey& key, Phase first_phase) {
-    if (Flow* flow = table_.find(key, table_.hash_of(key))) return flow;
+COLO_HOT Flow* Comparator::track(const FlowKey& key, Phase first_phase) {
+    if (Flow* flow = table_.find(key)) return flow;
     // Output of this flow may be waiting untracked; what follows must not overtake it.
     if (!untracked_.empty()) return nullptr;
     Flow* flow = table_.create(key, first_phase, context_.now);
@@ -177,6 +164,27 @@ Flow* Comparator::track(const FlowKey& key, Phase first_phase) {
     ++counters_.flows;
     flow->rule = rules_.covering(key);
     return flow;
+}
+
+COLO_HOT Parked* Comparator::park(Frame&& frame, std::vector<Frame>* fragments) {
+    Parked* parked = room_.hold_primary(std::move(frame), context_.now);
+    if (fragments) [[unlikely]] {
+        parked->originals = std::make_unique<std::vector<Frame>>(std::move(*fragments));
+    }
+    return parked;
+}
+
+/// Null when the frame is dropped, or held without a flow.
+COLO_HOT Parked* Comparator::hold(Frame&& frame, Flow* flow, const FlowKey& key,
+                         std::vector<Frame>* fragments) {
+    if (drop_when_full(flow)) return nullptr;
+    Parked* parked = park(std::move(frame), fragments);
+    if (!flow) [[unlikely]] {
+        hold_untracked(parked, key);
+        return nullptr;
+    }
+    parked->flow = table_.index_of(*flow);
+    return parked;
 }
 
 void Comparator::hold_untracked(Parked* parked, const FlowKey& key) {
@@ -188,7 +196,7 @@ void Comparator::hold_untracked(Parked* parked, const FlowKey& key) {
     context_.ask(Reason::kTableFull, &key, std::nullopt);
 }
 
-bool Comparator::drop_when_full(const Flow* flow) {
+COLO_HOT bool Comparator::drop_when_full(const Flow* flow) {
     if (config_.when_full != WhenFull::kDrop || (flow && is_passing(*flow))) return false;
     if (room_.sizes().bytes() < config_.max_queue_bytes) {
         const Backlog* backlog = flow ? backlogs_.find(*flow) : nullptr;
@@ -199,7 +207,8 @@ bool Comparator::drop_when_full(const Flow* flow) {
     return true;
 }
 
-void Comparator::enqueue(Flow& flow, Backlog& backlog, Parked* parked) {
+COLO_HOT void Comparator::enqueue(Flow& flow, Parked* parked) {
+    Backlog& backlog = context_.backlog_of(flow);
     if (must_wait(flow, backlog, *parked)) {
         backlog.deferred.push_back(parked);
     } else {
@@ -207,19 +216,20 @@ void Comparator::enqueue(Flow& flow, Backlog& backlog, Parked* parked) {
         if (!is_passing(flow)) advance(flow, backlog);  // else finish() counts and lets out
     }
     const bool too_many = backlog.primary_frames() > config_.max_queue_frames;
-    if (too_many || room_.sizes().bytes() > config_.max_queue_bytes) {
+    if (too_many || room_.sizes().bytes() > config_.max_queue_bytes) [[unlikely]] {
         context_.ask_queue_full(flow);
     }
+    finish(flow);
 }
 
-bool Comparator::must_wait(const Flow& flow, const Backlog& backlog, const Parked& parked) const {
+COLO_HOT bool Comparator::must_wait(const Flow& flow, const Backlog& backlog, const Parked& parked) const {
     if (mode_ == Mode::kSimple || flow.has(Mark::kUntilFence)) return !is_passing(flow);
     if (!backlog.deferred.empty()) return true;
     return parked.kind == ParkedKind::kSegment && !backlog.held.empty() &&
            tcp_.begins_incarnation(flow, parked);
 }
 
-void Comparator::admit(Flow& flow, Backlog& backlog, Parked* parked) {
+COLO_HOT void Comparator::admit(Flow& flow, Backlog& backlog, Parked* parked) {
     if (parked->kind != ParkedKind::kSegment) {
         datagrams_.admit(flow, backlog, parked);
         return;
@@ -229,12 +239,12 @@ void Comparator::admit(Flow& flow, Backlog& backlog, Parked* parked) {
     if (begins) drain_secondary(flow, backlog);
 }
 
-bool Comparator::may_go(Flow& flow, Backlog& backlog, Parked& parked) {
+COLO_HOT bool Comparator::may_go(Flow& flow, Backlog& backlog, Parked& parked) {
     if (parked.kind == ParkedKind::kSegment) return tcp_.may_go(flow, backlog, parked);
     return parked.matched && !parked.never;
 }
 
-void Comparator::advance(Flow& flow, Backlog& backlog) {
+COLO_HOT void Comparator::advance(Flow& flow, Backlog& backlog) {
     for (;;) {
         while (!backlog.held.empty() && may_go(flow, backlog, *backlog.held.front())) {
             Parked* parked = backlog.held.pop_front();
@@ -251,15 +261,13 @@ void Comparator::advance(Flow& flow, Backlog& backlog) {
     }
 }
 
-void Comparator::pass(Frame&& frame, Originals originals) {
+void Comparator::pass(Frame&& frame, std::vector<Frame>* fragments) {
     ++counters_.passed;
-    Parked* parked = room_.hold_primary(std::move(frame), context_.now);
-    parked->originals = std::move(originals);
-    room_.release(parked, context_.now);
+    room_.release(park(std::move(frame), fragments), context_.now);
 }
 
 /// What every call for a flow ends with.
-void Comparator::finish(Flow& flow) {
+COLO_HOT void Comparator::finish(Flow& flow) {
     Backlog* backlog = backlogs_.find(flow);
     if (!backlog) return;
     if (is_passing(flow)) {
@@ -267,62 +275,90 @@ void Comparator::finish(Flow& flow) {
         counters_.passed += backlog->primary_frames();
         settle_flow(flow, *backlog, Fence::kLive, Out::kNow);
     } else if (flow.has(Mark::kDiverged) && config_.on_divergence == OnDivergence::kRelease) {
-        counters_.released_uncompared += backlog->primary_frames();
-        settle_flow(flow, *backlog, Fence::kReplay, Out::kNow);
+        let_go(flow, *backlog);
     }
     backlogs_.release_if_empty(flow);
+}
+
+/// on-divergence=release: out with it, uncompared.
+void Comparator::let_go(Flow& flow, Backlog& backlog) {
+    counters_.released_uncompared += backlog.primary_frames();
+    settle_flow(flow, backlog, Fence::kReplay, Out::kNow);
+}
+
+void Comparator::let_go_of_untracked() {
+    counters_.released_uncompared += untracked_.size();
+    while (!untracked_.empty()) room_.release(untracked_.pop_front(), context_.now);
 }
 
 // --- The secondary -------------------------------------------------------------------------------
 
 void Comparator::secondary_packet(Frame&& frame, const PacketView& view) {
-    if (!view.is_tcp() && default_pass(view)) {
-        ++counters_.secondary_passed;
-        return;
-    }
-    const Classified classified = classify(view);
-    Flow* flow = track(classified.key, classified.first_phase());
-    if (!flow) {
-        ++counters_.untracked_secondary;
-        return;
-    }
-    if (is_passing(*flow)) {
-        ++counters_.secondary_passed;
-        return;
-    }
-    if (classified.kind == ParkedKind::kSegment) {
+    if (view.is_tcp()) [[likely]] {
+        Flow* flow = compared_flow(key_of_output(view), Phase::kHalfOpen);
+        if (!flow) return;
         secondary_segment(*flow, std::move(frame), view);
+        settle_secondary(*flow);
+    } else if (default_pass(view)) {
+        ++counters_.secondary_passed;
     } else {
+        const Datagram datagram = classify(view);
+        Flow* flow = compared_flow(datagram.key, Phase::kDatagram);
+        if (!flow) return;
         Parked facts;
         facts.frame = std::move(frame);
-        describe(facts, classified, view);
+        describe(facts, datagram, view);
         datagrams_.secondary(*flow, context_.backlog_of(*flow), std::move(facts));
+        settle_secondary(*flow);
     }
-    if (Backlog* backlog = backlogs_.find(*flow)) advance(*flow, *backlog);
-    finish(*flow);
 }
 
-void Comparator::secondary_segment(Flow& flow, Frame&& frame, const PacketView& view) {
+/// Null when what the secondary says there counts for nothing.
+COLO_HOT Flow* Comparator::compared_flow(const FlowKey& key, Phase first_phase) {
+    Flow* flow = track(key, first_phase);
+    if (!flow) {
+        ++counters_.untracked_secondary;
+        return nullptr;
+    }
+    if (!is_passing(*flow)) [[likely]] return flow;
+    ++counters_.secondary_passed;
+    return nullptr;
+}
+
+COLO_HOT void Comparator::settle_secondary(Flow& flow) {
+    if (Backlog* backlog = backlogs_.find(flow)) advance(flow, *backlog);
+    finish(flow);
+}
+
+COLO_HOT void Comparator::secondary_segment(Flow& flow, Frame&& frame, const PacketView& view) {
     Backlog* backlog = backlogs_.find(flow);
     const bool must_queue = backlog && !backlog->secondary_deferred.empty();
     if (!must_queue && tcp_.secondary(flow, frame, view)) return;
-    defer_secondary(context_.backlog_of(flow), std::move(frame));
+    defer_secondary(flow, context_.backlog_of(flow), std::move(frame));
 }
 
-void Comparator::defer_secondary(Backlog& backlog, Frame&& frame) {
-    if (backlog.secondary_frames() >= config_.max_queue_frames ||
-        context_.queued_bytes() >= config_.max_queue_bytes) {
+/// Above the cap what comes is dropped; but that there was a SYN, the first that is deferred, has to be
+/// remembered: what the secondary says behind it is not of the incarnation the primary is in.
+void Comparator::defer_secondary(const Flow& flow, Backlog& backlog, Frame&& frame) {
+    if (context_.secondary_is_full(backlog)) {
         ++counters_.secondary_over_cap;
-        return;
+        if (!backlog.secondary_deferred.empty()) return;
+        frame = Frame();
     }
-    backlog.secondary_deferred.push_back(room_.keep_secondary(std::move(frame), context_.now, false));
+    Parked* parked = room_.keep_secondary(std::move(frame), context_.now, false);
+    parked->begin = flow.origin;
+    backlog.secondary_deferred.push_back(parked);
 }
 
 void Comparator::drain_secondary(Flow& flow, Backlog& backlog) {
     while (!backlog.secondary_deferred.empty()) {
         Parked& first = *backlog.secondary_deferred.front();
-        PacketView view;
-        parse(first.frame.bytes(), first.frame.wire_size(), view);
+        if (!first.frame) {  // a SYN that was dropped: over when the primary has begun anew
+            if (first.begin == flow.origin) return;
+            room_.drop_secondary(backlog.secondary_deferred.pop_front(), false);
+            continue;
+        }
+        const PacketView view = parse(first.frame.bytes(), first.frame.wire_size());
         if (!tcp_.secondary(flow, first.frame, view)) return;
         room_.drop_secondary(backlog.secondary_deferred.pop_front(), false);
     }
@@ -344,13 +380,11 @@ void Comparator::take_fragments(Side side) {
             continue;
         }
         ++counters_.fragments_reassembled;
-        PacketView view;
-        parse(group.whole.bytes(), group.whole.wire_size(), view);
+        const PacketView view = parse(group.whole.bytes(), group.whole.wire_size());
         if (side == Side::kSecondary) {
             secondary_packet(std::move(group.whole), view);
         } else {
-            primary_packet(std::move(group.whole), view,
-                           std::make_unique<std::vector<Frame>>(std::move(group.frames)));
+            primary_packet(std::move(group.whole), view, &group.frames);
         }
     }
 }
@@ -359,8 +393,7 @@ void Comparator::take_fragments(Side side) {
 /// have waited for the missing ones already, or had to make room, ask for it at once.
 void Comparator::hold_discarded(FragmentGroup& group) {
     for (Frame& fragment : group.frames) {
-        PacketView view;
-        parse(fragment.bytes(), fragment.wire_size(), view);
+        const PacketView view = parse(fragment.bytes(), fragment.wire_size());
         const FlowKey key = key_of_output(view);
         Flow* flow = track(key, Phase::kDatagram);
         Parked* parked = room_.hold_primary(std::move(fragment), context_.now);
@@ -412,10 +445,24 @@ void Comparator::expire_secondary() {
 }
 
 void Comparator::look_at_timeouts() {
-    const Parked* oldest = room_.oldest_primary();
-    if (!oldest || context_.timeout_asked) return;
-    if (oldest->since + config_.compare_timeout > context_.now) return;
-    ask_timeout(oldest->flow == kNoFlow ? nullptr : &table_.at(oldest->flow));
+    if (!looks_at_timeouts()) return;
+    while (const Parked* oldest = room_.oldest_primary()) {
+        if (oldest->since + config_.compare_timeout > context_.now) return;
+        Flow* flow = oldest->flow == kNoFlow ? nullptr : &table_.at(oldest->flow);
+        ask_timeout(flow);
+        if (config_.on_divergence == OnDivergence::kHold) return;
+        if (flow) {
+            let_go(*flow, context_.backlog_of(*flow));
+            backlogs_.release_if_empty(*flow);
+        } else {
+            let_go_of_untracked();
+        }
+    }
+}
+
+/// Held, it waits for the one checkpoint that was asked for; else nobody may ever make one.
+bool Comparator::looks_at_timeouts() const {
+    return !context_.timeout_asked || config_.on_divergence == OnDivergence::kRelease;
 }
 
 void Comparator::ask_timeout(const Flow* flow) {
@@ -435,7 +482,7 @@ Time Comparator::next_deadline() const {
     const auto aged = [&](const Parked* oldest) {
         if (oldest) next = std::min(next, oldest->since + config_.compare_timeout);
     };
-    if (!context_.timeout_asked) aged(room_.oldest_primary());
+    if (looks_at_timeouts()) aged(room_.oldest_primary());
     aged(room_.oldest_secondary());
     aged(room_.oldest_absorbing());
     return next;
@@ -551,7 +598,7 @@ bool Comparator::is_congested() const {
 }
 
 std::optional<SeqDelta> Comparator::delta_of(const FlowKey& key) {
-    const Flow* flow = table_.find(key, table_.hash_of(key));
+    const Flow* flow = table_.find(key);
     if (!flow || !flow->has(Mark::kDeltaKnown)) return std::nullopt;
     return tcp_.delta_of(*flow);
 }

@@ -108,29 +108,31 @@ class Comparator {
     std::optional<FlowStatus> next_flow(uint32_t& cursor);
 
   private:
-    /// How a frame is looked up and what it is compared as.
-    struct Classified;
+    struct Datagram;
 
-    using Originals = std::unique_ptr<std::vector<Frame>>;
     enum class Side : uint8_t { kPrimary, kSecondary };
     /// Whether a fence has let a flow's frames out already.
     enum class Out : uint8_t { kNow, kAlready };
 
+    bool is_odd(const PacketView& view) const;
     void count_anomalies(const PacketView& view);
-    Classified classify(const PacketView& view);
-    static void describe(Parked& parked, const Classified& classified, const PacketView& view);
+    Datagram classify(const PacketView& view);
+    static void describe(Parked& parked, const Datagram& datagram, const PacketView& view);
     Flow* track(const FlowKey& key, Phase first_phase);
     /// What every call for a flow ends with.
     void finish(Flow& flow);
 
-    void primary_packet(Frame&& frame, const PacketView& view, Originals originals);
+    /// `fragments`: what the frame was made whole from, and what goes out in its place; may be null.
+    void primary_packet(Frame&& frame, const PacketView& view, std::vector<Frame>* fragments);
+    Parked* park(Frame&& frame, std::vector<Frame>* fragments);
+    Parked* hold(Frame&& frame, Flow* flow, const FlowKey& key, std::vector<Frame>* fragments);
     bool drop_when_full(const Flow* flow);
     void hold_untracked(Parked* parked, const FlowKey& key);
-    void pass(Frame&& frame, Originals originals);
+    void pass(Frame&& frame, std::vector<Frame>* fragments);
     bool is_passing(const Flow& flow) const {
         return mode_ == Mode::kIdle || flow.rule != kNoRule;
     }
-    void enqueue(Flow& flow, Backlog& backlog, Parked* parked);
+    void enqueue(Flow& flow, Parked* parked);
     bool must_wait(const Flow& flow, const Backlog& backlog, const Parked& parked) const;
     void admit(Flow& flow, Backlog& backlog, Parked* parked);
     bool may_go(Flow& flow, Backlog& backlog, Parked& parked);
@@ -138,8 +140,10 @@ class Comparator {
     void advance(Flow& flow, Backlog& backlog);
 
     void secondary_packet(Frame&& frame, const PacketView& view);
+    Flow* compared_flow(const FlowKey& key, Phase first_phase);
+    void settle_secondary(Flow& flow);
     void secondary_segment(Flow& flow, Frame&& frame, const PacketView& view);
-    void defer_secondary(Backlog& backlog, Frame&& frame);
+    void defer_secondary(const Flow& flow, Backlog& backlog, Frame&& frame);
     void drain_secondary(Flow& flow, Backlog& backlog);
     void drop_deferred_secondary(Backlog& backlog);
 
@@ -149,6 +153,9 @@ class Comparator {
 
     void look_at_alarms();
     void look_at_timeouts();
+    bool looks_at_timeouts() const;
+    void let_go(Flow& flow, Backlog& backlog);
+    void let_go_of_untracked();
     void ask_timeout(const Flow* flow);
     void expire_secondary();
 

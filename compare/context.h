@@ -55,6 +55,16 @@ struct Context {
         request.evidence = std::move(evidence);
         sink.request_checkpoint(request);
     }
+    /// What the secondary is ahead with is bounded.
+    bool secondary_is_full(const Backlog& backlog) const {
+        return backlog.secondary_frames() >= config.max_queue_frames ||
+               queued_bytes() >= config.max_queue_bytes;
+    }
+    /// Output of the secondary is dropped: it will come again, unless the primary waits for it.
+    void refuse_secondary(const Flow& flow, const Backlog& backlog) {
+        ++counters.secondary_over_cap;
+        if (!backlog.held.empty()) ask_queue_full(flow);
+    }
     void ask_queue_full(const Flow& flow) {
         ++counters.queue_full;
         if (queue_full_asked) return;

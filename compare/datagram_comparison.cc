@@ -110,12 +110,7 @@ void DatagramComparison::secondary(Flow& flow, Backlog& backlog, Parked&& facts)
         pair_up(backlog, *twin.item, twin.likeness);
         return;
     }
-    if (backlog.secondary_frames() >= context_.config.max_queue_frames ||
-        context_.queued_bytes() >= context_.config.max_queue_bytes) {
-        ++context_.counters.secondary_over_cap;
-        if (!backlog.held.empty()) context_.ask_queue_full(flow);
-        return;
-    }
+    if (context_.secondary_is_full(backlog)) return context_.refuse_secondary(flow, backlog);
     Parked* kept = context_.room.keep_secondary(std::move(facts.frame), context_.now, true);
     kept->flow = backlog.flow;
     kept->kind = facts.kind;

@@ -61,12 +61,10 @@ struct alignas(64) Flow {
     Seq primary_ack;         ///< highest ack of the primary, valid with kClientIsn
     SeqDelta delta = 0;      ///< secondary's numbers above the primary's, valid in delta_epoch
     uint32_t delta_epoch = 0;
-    /// While kHalfOpen and nothing has ended: the delta that goes with phase_word (primary_fin), and
-    /// the timestamps' delta (secondary_fin), for announcing anew.
-    Seq primary_fin;
+    Seq primary_fin;         ///< where it ends; handshake memory before that, see below
     Seq secondary_fin;
     Seq client_isn;          ///< first acknowledged, by the SYN-ACK: tells incarnations apart
-    /// kHalfOpen: the origin an earlier SYN-ACK announced (SYN cookies); kEstablished: position of the
+    /// kHalfOpen: handshake memory, see below; kEstablished: position of the
     /// client's FIN; kClosing: since when, in seconds.
     uint32_t phase_word = 0;
     SynOptions primary_syn;
@@ -79,6 +77,20 @@ struct alignas(64) Flow {
     void set(Mark mark) { marks |= static_cast<uint16_t>(mark); }
     void clear(Mark mark) { marks &= static_cast<uint16_t>(~static_cast<uint16_t>(mark)); }
 
+    // Handshake memory, in fields that mean nothing while kHalfOpen and nothing has ended: what an
+    // earlier SYN-ACK to the same SYN announced (SYN cookies; valid with kPhaseWord), and the VMs'
+    // timestamps' distance, for announcing anew.
+    void remember_earlier_syn(Seq at, SeqDelta its_delta) {
+        phase_word = at.raw();
+        primary_fin = Seq(static_cast<uint32_t>(its_delta));
+        set(Mark::kPhaseWord);
+    }
+    Seq earlier_origin() const { return Seq(phase_word); }
+    SeqDelta earlier_delta() const { return static_cast<SeqDelta>(primary_fin.raw()); }
+    void remember_timestamps_delta(uint32_t ticks) { secondary_fin = Seq(ticks); }
+    uint32_t timestamps_delta() const { return secondary_fin.raw(); }
+
+    bool reassembling() const { return primary.reassembling() || secondary.reassembling(); }
     /// Position up to which both streams are equal.
     Seq verified_seq() const { return origin + static_cast<uint32_t>(verified); }
     /// Stream offset of a position near `verified`.

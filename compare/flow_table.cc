@@ -17,14 +17,6 @@ FlowTable::FlowTable(uint32_t max_flows, const FlowHash& hash)
     slab_.reserve(max_flows);
 }
 
-Flow* FlowTable::find(const FlowKey& key, uint64_t hash) {
-    const auto found = index_.find(Probe{key, hash});
-    if (found == index_.end()) return nullptr;
-    Flow& flow = slab_[*found];
-    flow.set(Mark::kTouched);
-    return &flow;
-}
-
 Flow* FlowTable::create(const FlowKey& key, Phase phase, Time now) {
     if (size() >= max_flows_ && !make_room()) return nullptr;
     uint32_t index = free_;

@@ -32,8 +32,7 @@ class FlowTable {
     /// Throws std::bad_alloc / std::length_error when the slab's address space cannot be had.
     FlowTable(uint32_t max_flows, const FlowHash& hash);
 
-    uint64_t hash_of(const FlowKey& key) const { return hash_(key); }
-    Flow* find(const FlowKey& key, uint64_t hash);
+    Flow* find(const FlowKey& key);
     /// A new flow; evicts one when the table is full. Null when every flow has to stay.
     Flow* create(const FlowKey& key, Phase phase, Time now);
     void set_phase(Flow& flow, Phase phase, Time now);
@@ -95,6 +94,7 @@ class FlowTable {
     /// Flows that evict_settled() looks at, at least.
     static constexpr uint32_t kSweepLooks = 1024;
 
+    bool has_recent(const FlowKey& key) const;
     bool make_room();
     bool evict_from(Phase phase, uint64_t& counter);
     void erase(Flow& flow);
@@ -106,11 +106,28 @@ class FlowTable {
     FlowHash hash_;
     std::vector<Flow> slab_;
     uint32_t free_ = kNoFlow;
+    uint32_t recent_ = kNoFlow;  ///< the last one found
     uint32_t sweep_ = 0;
     boost::unordered_flat_set<uint32_t, IndexHash, IndexEqual> index_;
     std::array<PhaseList, 4> lists_;
     FlowTableCounters counters_;
 };
+
+inline Flow* FlowTable::find(const FlowKey& key) {
+    if (!has_recent(key)) {
+        const auto found = index_.find(Probe{key, hash_(key)});
+        if (found == index_.end()) return nullptr;
+        recent_ = *found;
+    }
+    Flow& flow = slab_[recent_];
+    flow.set(Mark::kTouched);
+    return &flow;
+}
+
+/// Frames come in trains of one flow.
+inline bool FlowTable::has_recent(const FlowKey& key) const {
+    return recent_ < slots() && slab_[recent_].key == key && is_live(recent_);
+}
 
 template <typename CanGo>
 uint32_t FlowTable::evict_settled(uint32_t most, CanGo can_go) {

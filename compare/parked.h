@@ -32,6 +32,9 @@ struct IcmpErrorFacts {
 };
 
 struct Parked {
+    Parked() = default;
+    Parked(Frame&& held, Time now) : frame(std::move(held)), since(now) {}
+
     Frame frame;
     /// The fragments it came in, which are what goes out; `frame` is then the whole, for comparing.
     std::unique_ptr<std::vector<Frame>> originals;

@@ -49,9 +49,9 @@ void TcpComparison::admit(Flow& flow, Backlog& backlog, Parked* parked) {
     } else if (!flow.has(Mark::kPrimarySeen) || only_stray_resets_seen(flow, backlog)) {
         adopt(flow, *parked);
     } else if (flow.has(Mark::kPhaseWord) && flow.phase == Phase::kHalfOpen &&
-               parked->begin == Seq(flow.phase_word) && flow.primary.next() == flow.origin) {
+               parked->begin == flow.earlier_origin() && flow.primary.next() == flow.origin) {
         // The client answered the earlier SYN-ACK.
-        move_origin(flow, parked->begin, static_cast<SeqDelta>(flow.primary_fin.raw()));
+        move_origin(flow, parked->begin, flow.earlier_delta());
     }
     if (parked->has(tcp_flag::kAck)) note_primary_ack(flow, parked->ack);
     if (parked->unprotected && !flow.has(Mark::kUnprotected)) {
@@ -78,19 +78,14 @@ void TcpComparison::admit_syn(Flow& flow, Backlog& backlog, const Parked& segmen
         begin_incarnation(flow, backlog, segment);
     } else if (segment.begin != flow.origin) {
         // SYN cookies: the client may answer this number or the one before.
-        flow.phase_word = flow.origin.raw();
-        flow.primary_fin = Seq(static_cast<uint32_t>(delta_of(flow)));
-        flow.set(Mark::kPhaseWord);
+        flow.remember_earlier_syn(flow.origin, delta_of(flow));
         const SeqDelta moved = segment.begin - flow.origin;
         move_origin(flow, segment.begin, difference(delta_of(flow), moved));
-        if (flow.has(Mark::kDeltaKnown)) announce(flow, flow.secondary_fin.raw(), true);
+        if (flow.has(Mark::kDeltaKnown)) announce(flow, flow.timestamps_delta(), true);
     }
     flow.set(Mark::kPrimarySyn);
     flow.primary_syn = segment.syn;
-    if (segment.has(tcp_flag::kAck)) {
-        note_primary_ack(flow, segment.ack);
-        flow.client_isn = segment.ack - 1;
-    }
+    if (segment.has(tcp_flag::kAck)) flow.client_isn = segment.ack - 1;
 }
 
 void TcpComparison::begin_incarnation(Flow& flow, Backlog& backlog, const Parked& syn) {
@@ -169,18 +164,26 @@ void TcpComparison::admit_payload(Flow& flow, Backlog& backlog, Parked& segment)
         ++context_.counters.keep_alives;
         return;
     }
+    const Segment piece{segment.begin, segment.size, segment.payload(), &segment.frame};
+    if (context_.reassembler.take_in_order(flow.primary, piece)) [[likely]] {
+        deliver_primary(flow, backlog, piece.bytes, &segment.chunk);
+    } else {
+        admit_out_of_order(flow, backlog, segment, piece);
+    }
+}
+
+void TcpComparison::admit_out_of_order(Flow& flow, Backlog& backlog, Parked& segment,
+                                       const Segment& piece) {
     const Seq next = flow.primary.next();
     if (segment.begin < next) compare_with_held(flow, backlog, segment);
-    const bool in_order = segment.begin == next && segment.captured == segment.size;
-    if (!in_order && segment.end() > next && !backlog.kept) keep_from_here(flow, backlog);
+    if (segment.end() > next && !backlog.kept) keep_from_here(flow, backlog);
 
     PrimarySink sink(*this, flow, backlog, segment);
-    const Segment piece{segment.begin, segment.size, segment.payload(), &segment.frame};
     const Arrival arrival = context_.reassembler.push(flow.primary, piece, sink);
     if (arrival == Arrival::kOverflow) {
         segment.never = true;
         context_.ask_queue_full(flow);
-    } else if (arrival != Arrival::kInOrder && backlog.kept) {
+    } else if (backlog.kept) {
         segment.check_bytes = true;
         ++backlog.checks_pending;
     }
@@ -293,7 +296,7 @@ Seq TcpComparison::mapped_ack(const Flow& flow, Seq ack) {
 /// With both directions compared, acks are in the numbers of the reverse flow's sender.
 std::optional<SeqDelta> TcpComparison::reverse_delta(const Flow& flow) {
     const FlowKey key = flow.key.reversed();
-    const Flow* reverse = context_.table.find(key, context_.table.hash_of(key));
+    const Flow* reverse = context_.table.find(key);
     if (!reverse) return 0;
     if (!reverse->has(Mark::kDeltaKnown)) return std::nullopt;
     return delta_of(*reverse);

@@ -82,6 +82,7 @@ class TcpComparison {
     void announce(const Flow& flow, uint32_t timestamps, bool again);
     void set_delta(Flow& flow, SeqDelta delta);
     void admit_payload(Flow& flow, Backlog& backlog, Parked& segment);
+    void admit_out_of_order(Flow& flow, Backlog& backlog, Parked& segment, const Segment& piece);
     static bool is_keep_alive(const Flow& flow, const Backlog& backlog, const Parked& segment);
     void compare_with_held(Flow& flow, Backlog& backlog, Parked& segment);
     void check_kept(Flow& flow, Backlog& backlog, Parked& segment);
@@ -115,14 +116,16 @@ class TcpComparison {
     bool awaits_mapped_syn(const Flow& flow) const;
     void refuse_before_syn(Flow& flow, const PacketView& view);
     uint32_t timestamp_delta(const Flow& flow, const PacketView& secondary_syn);
-    bool secondary_is_full(const Backlog& backlog) const;
     void learn_delta(Flow& flow, const PacketView& view);
     void note_secondary_ack(Flow& flow, Seq ack);
     void secondary_payload(Flow& flow, const Frame& frame, const PacketView& view, Seq seq);
     void secondary_ends(Flow& flow, const PacketView& view, Seq seq);
 
-    void deliver(Flow& flow, Backlog& backlog, bool from_primary, Bytes bytes, const Frame* frame,
-                 Chunk* own_chunk);
+    bool take_secondary(Flow& flow, Backlog& backlog, const Segment& piece);
+    void deliver_primary(Flow& flow, Backlog& backlog, Bytes bytes, Chunk* own_chunk);
+    void deliver_secondary(Flow& flow, Backlog& backlog, Bytes bytes, const Frame* frame);
+    template <bool from_primary>
+    Bytes match(Flow& flow, ChunkFifo& other, Bytes bytes);
     void append(ChunkFifo& chunks, bool from_primary, Bytes bytes, const Frame* frame);
     void drop_chunk(ChunkFifo& chunks, bool from_primary);
     void consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes);

@@ -13,10 +13,13 @@ namespace {
 
 /// How far a late look at a handshake may lie from where the flow was taken up.
 constexpr SeqDelta kSameIncarnation = 1 << 20;
+/// How far a segment may lie from what came before: more than any window in use. What lies elsewhere is
+/// of another incarnation, and its acks and FINs say nothing about this one.
+constexpr SeqDelta kSameStream = 1 << 26;
 
-bool near(Seq a, Seq b) {
+bool near(Seq a, Seq b, SeqDelta most) {
     const SeqDelta distance = a - b;
-    return distance < kSameIncarnation && distance > -kSameIncarnation;
+    return distance < most && distance > -most;
 }
 
 }  // namespace
@@ -31,9 +34,15 @@ bool TcpComparison::secondary(Flow& flow, const Frame& frame, const PacketView& 
         refuse_before_syn(flow, view);
         return true;
     }
-    if (view.has(tcp_flag::kAck)) note_secondary_ack(flow, view.ack);
     const Seq seq =
         (view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u)).shifted(negated(delta_of(flow)));
+    // An RST has its own rule (ends_incarnation), a SYN has passed its own.
+    const bool has_place = !view.has(tcp_flag::kSyn) && !view.has(tcp_flag::kRst);
+    if (has_place && !near(seq, flow.secondary.next(), kSameStream)) [[unlikely]] {
+        ++context_.counters.secondary_stale;
+        return true;
+    }
+    if (view.has(tcp_flag::kAck)) note_secondary_ack(flow, view.ack);
     const bool has_payload = view.payload_size > 0 && !view.has(tcp_flag::kRst);
     if (has_payload) secondary_payload(flow, frame, view, seq);
     secondary_ends(flow, view, seq);
@@ -66,7 +75,7 @@ TcpComparison::SynFate TcpComparison::secondary_syn(Flow& flow, const PacketView
     const Seq begin = view.seq + 1;
     if (!flow.has(Mark::kPrimarySyn)) {
         const bool same = flow.has(Mark::kDeltaKnown) &&
-                          near(begin.shifted(negated(delta_of(flow))), flow.origin);
+                          near(begin.shifted(negated(delta_of(flow))), flow.origin, kSameIncarnation);
         return same ? SynFate::kTaken : SynFate::kTooEarly;
     }
     if (!flow.has(Mark::kSecondarySyn)) {
@@ -96,7 +105,7 @@ void TcpComparison::learn_delta(Flow& flow, const PacketView& view) {
         set_delta(flow, (view.seq + 1) - flow.origin);
         const uint32_t timestamps = timestamp_delta(flow, view);
         const bool ended = flow.has(Mark::kSecondaryFin) || flow.has(Mark::kPositionalRst);
-        if (!ended) flow.secondary_fin = Seq(timestamps);
+        if (!ended) flow.remember_timestamps_delta(timestamps);
         // A fence may have settled more than the handshake.
         context_.reassembler.reset(flow.secondary, flow.verified_seq());
         announce(flow, timestamps, flow.has(Mark::kSecondarySyn));
@@ -119,8 +128,7 @@ uint32_t TcpComparison::timestamp_delta(const Flow& flow, const PacketView& seco
     if (!theirs || !backlog) return 0;
     for (const Parked* held = backlog->held.front(); held; held = held->next) {
         if (!held->has(tcp_flag::kSyn) || held->begin != flow.origin) continue;
-        PacketView view;
-        parse(held->frame.bytes(), held->frame.wire_size(), view);
+        const PacketView view = parse(held->frame.bytes(), held->frame.wire_size());
         const auto ours = parse_tcp_options(view).timestamps;
         return ours ? theirs->value - ours->value : 0;
     }
@@ -142,18 +150,19 @@ void TcpComparison::secondary_payload(Flow& flow, const Frame& frame, const Pack
     const Segment piece{seq, view.payload_size, view.payload(), &frame};
     // What the primary waits for is always taken; what runs ahead is bounded.
     const bool wanted = !backlog.primary_bytes.empty() && !flow.has(Mark::kDiverged);
-    const bool over_cap = !wanted && secondary_is_full(backlog);
-    SecondarySink sink(*this, flow, backlog);
-    if (!over_cap && context_.reassembler.push(flow.secondary, piece, sink) != Arrival::kOverflow) {
-        return;
-    }
-    ++context_.counters.secondary_over_cap;
-    if (!backlog.held.empty()) context_.ask_queue_full(flow);
+    const bool over_cap = !wanted && context_.secondary_is_full(backlog);
+    if (!over_cap && take_secondary(flow, backlog, piece)) [[likely]] return;
+    context_.refuse_secondary(flow, backlog);
 }
 
-bool TcpComparison::secondary_is_full(const Backlog& backlog) const {
-    return backlog.secondary_frames() >= context_.config.max_queue_frames ||
-           context_.queued_bytes() >= context_.config.max_queue_bytes;
+/// False when the reassembler has no place for it.
+bool TcpComparison::take_secondary(Flow& flow, Backlog& backlog, const Segment& piece) {
+    if (context_.reassembler.take_in_order(flow.secondary, piece)) [[likely]] {
+        deliver_secondary(flow, backlog, piece.bytes, piece.frame);
+        return true;
+    }
+    SecondarySink sink(*this, flow, backlog);
+    return context_.reassembler.push(flow.secondary, piece, sink) != Arrival::kOverflow;
 }
 
 void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) {
@@ -172,14 +181,32 @@ void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) 
     if (Backlog* backlog = context_.backlogs.find(flow)) check_ends(flow, *backlog);
 }
 
-void TcpComparison::deliver(Flow& flow, Backlog& backlog, bool from_primary, Bytes bytes,
-                            const Frame* frame, Chunk* own_chunk) {
-    ChunkFifo& own = from_primary ? backlog.primary_bytes : backlog.secondary_bytes;
-    ChunkFifo& other = from_primary ? backlog.secondary_bytes : backlog.primary_bytes;
-    if (from_primary && backlog.kept) {
+/// The next bytes of the primary's stream. `own_chunk` is the held segment's, null when the bytes lie in
+/// libslirp's memory.
+void TcpComparison::deliver_primary(Flow& flow, Backlog& backlog, Bytes bytes, Chunk* own_chunk) {
+    if (backlog.kept) [[unlikely]] {
         backlog.kept->bytes.insert(backlog.kept->bytes.end(), bytes.begin(), bytes.end());
     }
-    while (own.empty() && !bytes.empty() && !other.empty() && !flow.has(Mark::kDiverged)) {
+    if (backlog.primary_bytes.empty()) bytes = match<true>(flow, backlog.secondary_bytes, bytes);
+    if (bytes.empty()) return;
+    if (!own_chunk) return append(backlog.primary_bytes, true, bytes, nullptr);
+    own_chunk->data = bytes.data();
+    own_chunk->size = static_cast<uint32_t>(bytes.size());
+    own_chunk->in_parked = true;
+    backlog.primary_bytes.push_back(own_chunk);
+}
+
+/// The next bytes of the secondary's stream, in `frame` or (null) in libslirp's memory.
+void TcpComparison::deliver_secondary(Flow& flow, Backlog& backlog, Bytes bytes,
+                                      const Frame* frame) {
+    if (backlog.secondary_bytes.empty()) bytes = match<false>(flow, backlog.primary_bytes, bytes);
+    if (!bytes.empty()) append(backlog.secondary_bytes, false, bytes, frame);
+}
+
+/// Compares what arrives with what the other side is ahead, which is used up. Returns the rest.
+template <bool from_primary>
+Bytes TcpComparison::match(Flow& flow, ChunkFifo& other, Bytes bytes) {
+    while (!bytes.empty() && !other.empty() && !flow.has(Mark::kDiverged)) {
         const Bytes theirs = other.front()->bytes();
         const auto mismatch = first_mismatch(bytes, theirs);
         const size_t equal = mismatch.value_or(std::min(bytes.size(), theirs.size()));
@@ -194,12 +221,7 @@ void TcpComparison::deliver(Flow& flow, Backlog& backlog, bool from_primary, Byt
         consume(other, !from_primary, equal);
         bytes = bytes.subspan(equal);
     }
-    if (bytes.empty()) return;
-    if (!own_chunk) return append(own, from_primary, bytes, frame);
-    own_chunk->data = bytes.data();
-    own_chunk->size = static_cast<uint32_t>(bytes.size());
-    own_chunk->in_parked = true;
-    own.push_back(own_chunk);
+    return bytes;
 }
 
 void TcpComparison::append(ChunkFifo& chunks, bool from_primary, Bytes bytes, const Frame* frame) {

@@ -12,7 +12,7 @@ class TcpComparison::PrimarySink final : public StreamSink {
         : comparison_(comparison), flow_(flow), backlog_(backlog), segment_(segment) {}
     void deliver(Bytes bytes, const Frame* frame) override {
         // Bytes where they lie are the held segment's own.
-        comparison_.deliver(flow_, backlog_, true, bytes, nullptr, frame ? &segment_.chunk : nullptr);
+        comparison_.deliver_primary(flow_, backlog_, bytes, frame ? &segment_.chunk : nullptr);
     }
 
   private:
@@ -27,7 +27,7 @@ class TcpComparison::SecondarySink final : public StreamSink {
     SecondarySink(TcpComparison& comparison, Flow& flow, Backlog& backlog)
         : comparison_(comparison), flow_(flow), backlog_(backlog) {}
     void deliver(Bytes bytes, const Frame* frame) override {
-        comparison_.deliver(flow_, backlog_, false, bytes, frame, nullptr);
+        comparison_.deliver_secondary(flow_, backlog_, bytes, frame);
     }
 
   private:

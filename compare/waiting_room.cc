@@ -3,34 +3,10 @@
 
 namespace colo {
 
-Parked* WaitingRoom::hold_primary(Frame&& frame, Time now) {
-    Parked* parked = pool_.make();
-    parked->frame = std::move(frame);
-    parked->since = now;
-    primary_.push_back(parked);
-    ++sizes_.primary_frames;
-    sizes_.primary_bytes += parked->frame_bytes();
-    return parked;
-}
-
-void WaitingRoom::let_out(Parked* parked, Time now) {
-    primary_.remove(parked);
-    --sizes_.primary_frames;
-    sizes_.primary_bytes -= parked->frame_bytes();
-    hold_times_.record(now - parked->since);
-    if (!parked->originals) {
-        ++counters_.released;
-        sink_.release(parked->frame.share(), now);
-        return;
-    }
+void WaitingRoom::send_fragments(Parked* parked, Time now) {
     counters_.released += parked->originals->size();
     for (Frame& fragment : *parked->originals) sink_.release(std::move(fragment), now);
     parked->originals.reset();
-}
-
-void WaitingRoom::release(Parked* parked, Time now) {
-    let_out(parked, now);
-    forget(parked);
 }
 
 void WaitingRoom::release_all(Time now) {
@@ -45,9 +21,7 @@ void WaitingRoom::discard_all() {
 }
 
 Parked* WaitingRoom::keep_secondary(Frame&& frame, Time now, bool ageing) {
-    Parked* parked = pool_.make();
-    parked->frame = std::move(frame);
-    parked->since = now;
+    Parked* parked = pool_.make(std::move(frame), now);
     if (ageing) secondary_.push_back(parked);
     add_secondary(1, parked->frame_bytes());
     return parked;

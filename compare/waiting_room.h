@@ -30,11 +30,31 @@ class WaitingRoom {
         : sink_(sink), counters_(counters) {}
 
     /// Holds a primary frame; it is the newest of all.
-    Parked* hold_primary(Frame&& frame, Time now);
+    Parked* hold_primary(Frame&& frame, Time now) {
+        Parked* parked = pool_.make(std::move(frame), now);
+        primary_.push_back(parked);
+        ++sizes_.primary_frames;
+        sizes_.primary_bytes += parked->frame_bytes();
+        return parked;
+    }
     /// Lets a held frame out, and forgets it. It must be out of its flow's queue.
-    void release(Parked* parked, Time now);
+    void release(Parked* parked, Time now) {
+        leave(parked, now);
+        if (!parked->originals) [[likely]] {
+            ++counters_.released;
+            sink_.release(std::move(parked->frame), now);
+        } else {
+            send_fragments(parked, now);
+        }
+        forget(parked);
+    }
     /// Lets a held frame out; the record stays the caller's until forget().
-    void let_out(Parked* parked, Time now);
+    void let_out(Parked* parked, Time now) {
+        leave(parked, now);
+        if (parked->originals) return send_fragments(parked, now);
+        ++counters_.released;
+        sink_.release(parked->frame.share(), now);
+    }
     /// Lets all held frames out in order of arrival; they stay in their flows' queues, as records of
     /// what was released, until forget() takes each.
     void release_all(Time now);
@@ -69,6 +89,14 @@ class WaitingRoom {
 
   private:
     using ByAge = Chain<Parked, &Parked::older, &Parked::newer>;
+
+    void leave(Parked* parked, Time now) {
+        primary_.remove(parked);
+        --sizes_.primary_frames;
+        sizes_.primary_bytes -= parked->frame_bytes();
+        hold_times_.record(now - parked->since);
+    }
+    void send_fragments(Parked* parked, Time now);
 
     ComparatorSink& sink_;
     ComparatorCounters& counters_;

@@ -10,7 +10,6 @@
 #include <system_error>
 
 #include "packet/address.h"
-#include "packet/siphash.h"
 
 namespace colo {
 
@@ -76,15 +75,6 @@ std::string name_of(const FlowKey& key, const std::array<uint8_t, 16>& address, 
     return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-const uint8_t* bytes_of(const FlowKey& key) {
-    return reinterpret_cast<const uint8_t*>(&key);
-}
-
-constexpr size_t kPorts = offsetof(FlowKey, guest_port);
-static_assert(offsetof(FlowKey, peer_port) == kPorts + 2 &&
-              offsetof(FlowKey, vlan_outer) == kPorts + 4 &&
-              offsetof(FlowKey, vlan_inner) == kPorts + 6);
-
 }  // namespace
 
 FlowKey FlowKey::reversed() const {
@@ -143,22 +133,6 @@ FlowHash FlowHash::random() {
         if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "getrandom");
     }
     return {secret[0], secret[1]};
-}
-
-uint64_t FlowHash::operator()(const FlowKey& key) const {
-    // Kind and protocol go into the initial state: no two kinds share messages, and a short key has
-    // only words that carry something.
-    const uint64_t domain = static_cast<uint64_t>(key.kind) << 8 | key.protocol;
-    SipHash13 hash(secret_[0], secret_[1], domain);
-    const uint8_t* bytes = bytes_of(key);
-    if (key.kind == KeyKind::kIpv4) {
-        hash.add(static_cast<uint64_t>(load_native<uint32_t>(key.peer.data())) << 32 |
-                 load_native<uint32_t>(key.guest.data()));
-    } else {
-        for (size_t at = 0; at < kPorts; at += 8) hash.add(load_native<uint64_t>(bytes + at));
-    }
-    hash.add(load_native<uint64_t>(bytes + kPorts));
-    return hash.finish();
 }
 
 }  // namespace colo

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <type_traits>
 
+#include "packet/siphash.h"
 #include "packet/view.h"
 
 namespace colo {
@@ -71,9 +73,27 @@ class FlowHash {
     /// Keyed from the kernel's random pool; throws std::system_error when there is none.
     static FlowHash random();
 
-    uint64_t operator()(const FlowKey& key) const;
+    uint64_t operator()(const FlowKey& key) const {
+        // Kind and protocol go into the initial state: no two kinds share messages, and a short key
+        // has only words that carry something.
+        const uint64_t domain = static_cast<uint64_t>(key.kind) << 8 | key.protocol;
+        SipHash13 hash(secret_[0], secret_[1], domain);
+        const auto* bytes = reinterpret_cast<const uint8_t*>(&key);
+        if (key.kind == KeyKind::kIpv4) {
+            hash.add(static_cast<uint64_t>(load_native<uint32_t>(key.peer.data())) << 32 |
+                     load_native<uint32_t>(key.guest.data()));
+        } else {
+            for (size_t at = 0; at < kPorts; at += 8) hash.add(load_native<uint64_t>(bytes + at));
+        }
+        hash.add(load_native<uint64_t>(bytes + kPorts));
+        return hash.finish();
+    }
 
   private:
+    /// Ports and VLANs, one word.
+    static constexpr size_t kPorts = offsetof(FlowKey, guest_port);
+    static_assert(offsetof(FlowKey, vlan_inner) == kPorts + 6);
+
     uint64_t secret_[2];
 };
 

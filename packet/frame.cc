@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "packet/frame.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -29,8 +30,8 @@ size_t FramePool::class_of(uint32_t size) {
     return index;
 }
 
-Frame FramePool::make(uint32_t size) {
-    if (size > kMaxFrameBytes) return {};
+/// A buffer of at least `size` bytes, with one reference.
+FrameBuffer* FramePool::take(uint32_t size) {
     const size_t index = class_of(size);
     FrameBuffer* buffer = idle_[index];
     if (buffer) {
@@ -40,8 +41,14 @@ Frame FramePool::make(uint32_t size) {
         buffer = allocate(this, kClassBytes[index]);
     }
     buffer->references = 1;
+    return buffer;
+}
+
+Frame FramePool::make(uint32_t size) {
+    if (size > kMaxFrameBytes) return {};
     Frame frame;
-    frame.buffer_ = buffer;
+    frame.buffer_ = take(size);
+    frame.data_ = frame.buffer_->bytes();
     frame.size_ = frame.wire_size_ = size;
     return frame;
 }
@@ -49,13 +56,26 @@ Frame FramePool::make(uint32_t size) {
 Frame FramePool::copy(Bytes bytes, uint32_t wire_size) {
     if (bytes.size() > kMaxFrameBytes) return {};
     Frame frame = make(static_cast<uint32_t>(bytes.size()));
-    if (!bytes.empty()) std::memcpy(frame.buffer_->bytes(), bytes.data(), bytes.size());
-    if (wire_size > frame.size_) frame.wire_size_ = wire_size;
+    if (!bytes.empty()) std::memcpy(frame.data_, bytes.data(), bytes.size());
+    if (wire_size > frame.size_) frame.wire_size_ = std::min(wire_size, kMaxWireBytes);
+    return frame;
+}
+
+Frame FramePool::copy_with_front(Bytes front, Bytes bytes) {
+    if (front.size() > kMaxFront || bytes.size() > kMaxFrameBytes) return {};
+    Frame frame;
+    frame.buffer_ = take(static_cast<uint32_t>(front.size() + bytes.size()));
+    frame.data_ = frame.buffer_->bytes() + front.size();
+    frame.size_ = frame.wire_size_ = static_cast<uint32_t>(bytes.size());
+    frame.front_ = static_cast<uint8_t>(front.size());
+    if (!front.empty()) std::memcpy(frame.buffer_->bytes(), front.data(), front.size());
+    if (!bytes.empty()) std::memcpy(frame.data_, bytes.data(), bytes.size());
     return frame;
 }
 
 void FramePool::recycle(FrameBuffer* buffer) {
     const size_t index = class_of(buffer->capacity);
+    if (buffer->capacity == kSlabBytes) --slabs_;
     if (idle_bytes_[index] >= kMaxIdleBytes) {
         std::free(buffer);
         return;

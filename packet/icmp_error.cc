@@ -48,7 +48,7 @@ bool is_icmp_error(const PacketView& view) {
 std::optional<IcmpError> parse_icmp_error(const PacketView& view) {
     if (!is_icmp_error(view)) return {};
     IcmpError error;
-    parse_quoted(view, view.l4_offset + kIcmpHeader, error.quoted);
+    error.quoted = parse_quoted(view, view.l4_offset + kIcmpHeader);
     const PacketView& quoted = error.quoted;
     if (quoted.level < Level::kIp) return {};
     error.type = view.icmp_type();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "packet/hot.h"
+
 namespace colo {
 
 namespace {
@@ -28,10 +30,6 @@ constexpr uint8_t kAuthentication = 51;
 constexpr uint8_t kDestinationOptions = 60;
 constexpr uint8_t kMobility = 135;
 
-// What an Ethernet/IPv4/TCP frame passes through is inlined by force: as calls it costs a third
-// more.
-#define COLO_HOT [[gnu::always_inline]] inline
-
 /// Copied, not constructed: g++ clears the structure with "rep stos", which costs more than
 /// parsing.
 constexpr PacketView kBlank;
@@ -40,6 +38,20 @@ void set_payload(PacketView& view, uint32_t offset, uint32_t size) {
     view.payload_offset = offset;
     view.payload_size = size;
     view.payload_captured = std::min(size, view.captured - offset);
+}
+
+/// A payload lies behind a header at least.
+bool has_payload(const PacketView& view) {
+    return view.payload_offset != 0;
+}
+
+/// No transport header takes its part: the payload is all behind the last header that can be trusted.
+void set_rest_as_payload(PacketView& view, uint32_t end) {
+    if (view.level >= Level::kIp) {
+        set_payload(view, view.l4_offset, view.l4_size);
+    } else {
+        set_payload(view, view.l3_offset, end - view.l3_offset);
+    }
 }
 
 /// Why the bytes up to `end` are not all here: the packet (which ends at `packet_end`) is too short
@@ -133,12 +145,11 @@ COLO_HOT void parse_transport(PacketView& view) {
 }
 
 /// Everything of the IP packet from `offset` to `end` belongs to `protocol`.
-void set_ip_payload(PacketView& view, uint8_t protocol, uint32_t offset, uint32_t end) {
+void set_protocol(PacketView& view, uint8_t protocol, uint32_t offset, uint32_t end) {
     view.level = Level::kIp;
     view.protocol = protocol;
     view.l4_offset = offset;
     view.l4_size = end - offset;
-    set_payload(view, offset, view.l4_size);
 }
 
 /// True when the packet is a fragment; its data are then described and no transport is looked for.
@@ -178,7 +189,7 @@ COLO_HOT void parse_ipv4(PacketView& view, uint32_t end) {
     }
     view.family = Family::kIpv4;
     view.padding = end - at - total;
-    set_ip_payload(view, header[9], at + header_size, at + total);
+    set_protocol(view, header[9], at + header_size, at + total);
     const uint32_t fragment = load_be16(header + 6);
     view.fragment_id = load_be16(header + 4);
     if (!set_fragment(view, (fragment & 0x1fff) * 8, (fragment & 0x2000) != 0)) {
@@ -230,14 +241,14 @@ bool walk_extensions(PacketView& view, uint32_t packet_end) {
             view.fragment_header_at = at;
             view.fragment_next_header_at = named_at;
             view.fragment_id = load_be32(view.data + at + 4);
-            set_ip_payload(view, view.data[at], next_at, packet_end);
+            set_protocol(view, view.data[at], next_at, packet_end);
             const uint32_t field = load_be16(view.data + at + 2);
             if (set_fragment(view, field & 0xfff8, (field & 1) != 0)) return true;
         }
         named_at = at;
         at = next_at;
     }
-    set_ip_payload(view, view.data[named_at], at, packet_end);
+    set_protocol(view, view.data[named_at], at, packet_end);
     return true;
 }
 
@@ -261,8 +272,8 @@ void parse_ipv6(PacketView& view, uint32_t end) {
     view.family = Family::kIpv6;
     const uint32_t packet_end = at + kIpv6Header + payload;
     view.padding = end - packet_end;
-    // For a bad chain: all behind the IPv6 header, as the first header it names.
-    set_ip_payload(view, header[6], at + kIpv6Header, packet_end);
+    // For a bad chain: all behind the IPv6 header belongs to the first header it names.
+    set_protocol(view, header[6], at + kIpv6Header, packet_end);
     if (walk_extensions(view, packet_end) && !view.is_fragment) parse_transport(view);
 }
 
@@ -333,25 +344,26 @@ const char* to_string(Problem problem) {
     return "?";
 }
 
-void parse(Bytes frame, uint32_t wire_size, PacketView& view) {
-    view = kBlank;
+PacketView parse(Bytes frame, uint32_t wire_size) {
+    PacketView view = kBlank;
     view.data = frame.data();
     view.captured = static_cast<uint32_t>(frame.size());
     const uint32_t end = std::max(wire_size, view.captured);
     if (view.captured < kMacHeader) {
         view.problem = missing(kMacHeader, end, Problem::kEthernetShort);
         set_payload(view, 0, end);
-        return;
+        return view;
     }
     view.level = Level::kEthernet;
     view.ether_type = load_be16(view.data + 12);
     view.l3_offset = parse_tags(view, end);
-    set_payload(view, view.l3_offset, end - view.l3_offset);
     parse_network(view, end);
+    if (!has_payload(view)) set_rest_as_payload(view, end);
+    return view;
 }
 
-void parse_quoted(const PacketView& carrier, uint32_t offset, PacketView& quoted) {
-    quoted = kBlank;
+PacketView parse_quoted(const PacketView& carrier, uint32_t offset) {
+    PacketView quoted = kBlank;
     quoted.data = carrier.data;
     quoted.captured = carrier.payload_offset + carrier.payload_captured;
     quoted.ether_type = carrier.ether_type;
@@ -361,9 +373,10 @@ void parse_quoted(const PacketView& carrier, uint32_t offset, PacketView& quoted
     quoted.l3_offset = std::min(offset, quoted.captured);
     // The quoted packet was as long as it says, whatever is left of it.
     const uint32_t end = quoted.l3_offset + kIpv6Header + kMaxIpBytes;
-    set_payload(quoted, quoted.l3_offset, quoted.captured - quoted.l3_offset);
     parse_network(quoted, end);
+    if (!has_payload(quoted)) set_rest_as_payload(quoted, quoted.captured);
     quoted.padding = 0;
+    return quoted;
 }
 
 }  // namespace colo

@@ -142,12 +142,12 @@ struct PacketView {
 
 /// Describes `frame`. `wire_size` is the length before a snaplen cut it (at least frame.size()).
 /// The view points into `frame` and lives no longer.
-void parse(Bytes frame, uint32_t wire_size, PacketView& view);
+PacketView parse(Bytes frame, uint32_t wire_size);
 
 /// Describes the IP packet (of the carrier's family) that an ICMP error quotes from `offset` of the
 /// frame on; its offsets count from the carrier frame's first byte, too. A quote is usually a
 /// packet's beginning only: what is missing counts as cut, and a cut TCP header leaves the level at
 /// kIp.
-void parse_quoted(const PacketView& carrier, uint32_t offset, PacketView& quoted);
+PacketView parse_quoted(const PacketView& carrier, uint32_t offset);
 
 }  // namespace colo

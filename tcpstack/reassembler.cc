@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tcpstack/reassembler.h"
 
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -14,6 +15,9 @@ namespace {
 /// An episode that has gone this far begins anew, so that it never comes near 2^32 (it begins at
 /// SlirpStack::kStartPosition). One push() moves it by a few MiB at most.
 constexpr SeqDelta kRebaseAfterBytes = 1 << 30;
+
+/// What skip_to() feeds in the place of a gap that is no longer than this.
+constexpr std::array<uint8_t, 16384> kFiller{};
 
 }  // namespace
 
@@ -33,16 +37,23 @@ struct Reassembler::Episode {
 /// Moves the stream on by what libslirp hands out.
 class Reassembler::Delivery final : public SlirpStack::Receiver {
   public:
-    Delivery(Stream& stream, StreamSink& sink) : stream_(stream), sink_(sink) {}
+    Delivery(Stream& stream, StreamSink& sink) : Delivery(stream, sink, stream.next_) {}
+    /// What lies below `wanted` is filler.
+    Delivery(Stream& stream, StreamSink& sink, Seq wanted)
+        : stream_(stream), sink_(sink), wanted_(wanted) {}
 
     void receive(Bytes bytes) override {
+        const Seq begin = stream_.next_;
         stream_.next_ += static_cast<uint32_t>(bytes.size());
-        sink_.deliver(bytes, nullptr);
+        if (stream_.next_ <= wanted_) return;
+        const auto filler = begin < wanted_ ? static_cast<size_t>(wanted_ - begin) : 0;
+        sink_.deliver(bytes.subspan(filler), nullptr);
     }
 
   private:
     Stream& stream_;
     StreamSink& sink_;
+    Seq wanted_;
 };
 
 Reassembler::Reassembler(const ReassemblyLimits& limits)
@@ -173,8 +184,23 @@ void Reassembler::forget(Stream& stream) {
 
 void Reassembler::skip_to(Stream& stream, Seq position, StreamSink& sink) {
     if (position <= stream.next_) return;
+    if (stream.reassembling()) fill(stream, position, sink);
+    if (position <= stream.next_) return;
     stream.next_ = position;
     if (stream.reassembling()) reconnect(stream, sink);
+}
+
+/// Closes a short gap by feeding filler for it: beginning anew would feed all that is queued again, and a
+/// hostile pair of VMs can have a fence for every byte.
+void Reassembler::fill(Stream& stream, Seq position, StreamSink& sink) {
+    const auto gap = static_cast<size_t>(position - stream.next_);
+    if (gap > kFiller.size()) return;
+    Episode& episode = episode_of(stream);
+    Delivery delivery(stream, sink, position);
+    const Seq begin = stream.next_.shifted(episode.to_slirp);
+    episode.connection.stack->segment(episode.connection.slot, begin, Bytes(kFiller).first(gap),
+                                      delivery);
+    if (position <= stream.next_) settle(stream, sink);
 }
 
 void Reassembler::reset(Stream& stream, Seq next) {

@@ -93,15 +93,20 @@ class Reassembler {
     Reassembler(const Reassembler&) = delete;
     Reassembler& operator=(const Reassembler&) = delete;
 
+    /// The fast path alone, without a sink: true when the segment is whole and the next one. It is
+    /// then delivered as far as the stream is concerned.
+    bool take_in_order(Stream& stream, const Segment& segment) {
+        if (stream.reassembling() || segment.seq != stream.next_) return false;
+        if (segment.bytes.size() != segment.size) return false;
+        stream.next_ += segment.size;
+        return true;
+    }
+
     /// Takes one segment; what becomes deliverable goes to `sink` before push() returns.
     Arrival push(Stream& stream, const Segment& segment, StreamSink& sink) {
-        if (!stream.reassembling() && segment.seq == stream.next_ &&
-            segment.bytes.size() == segment.size) [[likely]] {
-            stream.next_ += segment.size;
-            sink.deliver(segment.bytes, segment.frame);
-            return Arrival::kInOrder;
-        }
-        return push_slow(stream, segment, sink);
+        if (!take_in_order(stream, segment)) return push_slow(stream, segment, sink);
+        sink.deliver(segment.bytes, segment.frame);
+        return Arrival::kInOrder;
     }
 
     /// Gives up on everything below `position` (at or above next()): a checkpoint has settled it.
@@ -127,6 +132,7 @@ class Reassembler {
     void forget(Stream& stream);
     bool connect(const Stream& stream, Episode& episode);
     void reconnect(Stream& stream, StreamSink& sink);
+    void fill(Stream& stream, Seq position, StreamSink& sink);
     static bool in_window(const Stream& stream, const QueuedSegment& segment);
     void feed(Stream& stream, QueuedSegment segment, StreamSink& sink);
     void settle(Stream& stream, StreamSink& sink);

@@ -209,8 +209,7 @@ void SlirpStack::close(Connection connection) {
 
 /// libslirp's acks need no reading: it is synchronous and takes all that lies in the window.
 int64_t SlirpStack::on_send(const void* frame, size_t size, void* self) {
-    PacketView view;
-    parse({static_cast<const uint8_t*>(frame), size}, static_cast<uint32_t>(size), view);
+    const PacketView view = parse({static_cast<const uint8_t*>(frame), size}, static_cast<uint32_t>(size));
     if (view.is_tcp() && view.has(tcp_flag::kSyn))
         static_cast<SlirpStack*>(self)->syn_ack_ = view.seq;
     return static_cast<int64_t>(size);

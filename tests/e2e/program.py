@@ -2,8 +2,8 @@
 """Runs colo-proxy as its users do, and looks at what comes back."""
 import json
 import os
-import resource
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -15,34 +15,44 @@ SECONDS = 120  # longer is a hang, sanitizers included
 MS = 10**6
 
 
+# The kernel counts what a process had when it started another as the other's: a small one stands between.
+MEASURE = """
+import os, sys
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(process, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status) % 256)
+"""
+
+
 class Outcome:
     def __init__(self, status, stdout, stderr, peak):
         self.status, self.stdout, self.stderr = status, stdout, stderr
-        self.peak = peak  # bytes of memory, at most
+        self.peak = peak  # bytes of memory, when measured
 
     @property
     def json(self):
         return json.loads(self.stdout)
 
 
-def run(arguments, stdin=None):
-    """`stdin`: bytes, or an iterable of bytes that are made while they are read."""
-    process = subprocess.Popen([BINARY, *arguments], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if stdin is not None and not isinstance(stdin, bytes):
-        try:
-            for piece in stdin:
-                process.stdin.write(piece)
-        except BrokenPipeError:
-            pass
-        stdin = None
-    out, error = process.communicate(stdin, timeout=SECONDS)
-    return Outcome(process.returncode, out.decode(), error.decode(), peak_of_children())
-
-
-def peak_of_children():
-    """Of the largest child so far: a bound, all the same."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+def run(arguments, stdin=None, output=subprocess.PIPE, measured=False, **keywords):
+    """`stdin`: bytes, or an iterable of bytes that are made while they are read. `output`: an open file
+    that gets a standard output too long to be kept. `keywords`: as Popen takes them."""
+    with tempfile.NamedTemporaryFile("r") as peak:
+        prefix = [sys.executable, "-I", "-S", "-c", MEASURE, peak.name] if measured else []
+        process = subprocess.Popen([*prefix, BINARY, *arguments], stdin=subprocess.PIPE,
+                                   stdout=output, stderr=subprocess.PIPE, **keywords)
+        if stdin is not None and not isinstance(stdin, bytes):
+            try:
+                for piece in stdin:
+                    process.stdin.write(piece)
+            except BrokenPipeError:
+                pass
+            stdin = None
+        out, error = process.communicate(stdin, timeout=SECONDS)
+        bytes_used = int(peak.read()) * 1024 if measured else None
+    return Outcome(process.returncode, (out or b"").decode(), error.decode(), bytes_used)
 
 
 class Case(unittest.TestCase):
@@ -61,12 +71,12 @@ class Case(unittest.TestCase):
             file.write(data)
         return self.path(name)
 
-    def replay(self, primary, secondary, *options, stdin=None):
+    def replay(self, primary, secondary, *options, stdin=None, measured=False):
         """Bytes become files; strings are passed as they are."""
         sides = []
         for name, side in (("primary", primary), ("secondary", secondary)):
             sides += ["--" + name, side if isinstance(side, str) else self.file(name + ".pcap", side)]
-        outcome = run(["replay", *sides, *options], stdin)
+        outcome = run(["replay", *sides, *options], stdin, measured=measured)
         self.assertIn(outcome.status, (0, 1, 2), outcome.stderr)
         return outcome
 

@@ -38,6 +38,8 @@ class Usage(Case):
         self.refuse(*pair, "surplus.pcap", words=["surplus.pcap"])
         self.refuse(*pair, "--", "surplus.pcap", words=["surplus.pcap"])
         self.refuse(*pair, "--compare-timeout", words=["compare-timeout"])
+        for switch in ("--json", "--align"):
+            self.refuse(*pair, switch + "=no", words=[switch])
 
     def test_bad_values_are_refused(self):
         pair = ("--primary", self.good, "--secondary", self.good)
@@ -72,6 +74,14 @@ class Usage(Case):
                         words=["--released"])
         with open(self.good, "rb") as file:
             self.assertEqual(captures.read_pcap(file.read()), A_PAIR)
+
+    def test_released_overwrites_neither_standard_input_nor_output(self):
+        with open(self.good, "rb") as stdin:
+            done = subprocess.run([BINARY, "replay", "--primary", "-", "--secondary", self.good,
+                                   "--released", self.good], stdin=stdin, capture_output=True)
+        self.assertEqual(done.returncode, 2)
+        self.refuse("--primary", self.good, "--secondary", self.good, "--released", "-",
+                    words=["--released"])
 
     def test_released_that_cannot_be_written_is_an_error(self):
         pair = ("--primary", self.good, "--secondary", self.good)
@@ -181,6 +191,11 @@ class Json(Case):
                 checkpoint = self.checkpoint(frame, options=mac)
                 self.assertEqual(checkpoint["reason"], "timeout")
                 self.assertEqual(checkpoint["flow"], {"proto": proto, "guest": guest, "peer": peer})
+
+    def test_frames_that_are_not_ip_have_no_flow(self):
+        checkpoint = self.checkpoint(ethernet(0x88B5, b"experiment"),
+                                     options=("--guest", "52:54:00:00:00:02"))
+        self.assertEqual((checkpoint["reason"], checkpoint["flow"]), ("timeout", None))
 
     def test_vlan_only_when_tagged(self):
         tagged = self.checkpoint(answer(b"x", vlan=100))

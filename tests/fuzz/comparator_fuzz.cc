@@ -3,12 +3,15 @@
 // datagrams, cut frames, fences, time. Each frame of the primary is let out once or held; what is
 // let out without a fence is what comparator_model.h allows; queues keep their bounds; nothing
 // waits for ever.
+#include <sanitizer/asan_interface.h>
+
 #include <memory>
 #include <unordered_map>
 #include <utility>
 
 #include "comparator_model.h"
 #include "compare/comparator.h"
+#include "mould.h"
 #include "tests/support/frame_builder.h"
 
 namespace colo::fuzz {
@@ -30,7 +33,7 @@ ComparatorConfig make_config(uint8_t decision) {
 
 /// What the harness knows of a frame it handed in as the primary's.
 struct Sent {
-    Frame keep;  ///< so that no other frame gets its place
+    uint32_t size = 0;
     bool is_segment = false;
     uint16_t port = 0;
     Said said;
@@ -54,7 +57,7 @@ class Run final : public ComparatorSink {
     explicit Run(uint8_t decision)
         : answers_at_once_(decision & 1),
           fence_(decision & 2 ? Fence::kLive : Fence::kReplay),
-          comparator_(make_config(decision), FlowHash(3, 4), pool_, *this) {
+          comparator_(make_config(decision), FlowHash(3, 4), comparator_pool_, *this) {
         primary_.isn = decision & 4 ? 0xffffff00 : 1000;
         begins_in_middle_ = (decision & 8) != 0;
         secondary_.isn = begins_in_middle_ ? primary_.isn : 0x40000000;
@@ -109,7 +112,7 @@ class Run final : public ComparatorSink {
     void release(Frame frame, Time now) override {
         FUZZ_CHECK(now == now_);
         Sent& sent = *by_data_.at(frame.data());
-        FUZZ_CHECK(!sent.out && frame.size() == sent.keep.size());
+        FUZZ_CHECK(!sent.out && frame.size() == sent.size);
         sent.out = true;
         --held_;
         held_bytes_ -= frame.size();
@@ -200,18 +203,9 @@ class Run final : public ComparatorSink {
     }
 
     void hand_in(const Vm& vm, const Said& said) {
-        const bool is_syn = said.has(tcp_flag::kSyn);
-        test::ByteVector payload(said.size);
-        for (uint32_t i = 0; i < said.size; ++i) payload[i] = byte_of(said.begin + i, said.variant);
-        test::FrameBuilder builder;
-        builder.ipv4("10.0.0.2", "10.0.0.1").tcp(80, 40000).payload(payload);
-        builder.seq(vm.number() + (is_syn ? 0 : 1 + said.begin));
-        builder.ack(client_isn(said) + 1 + said.ack).flags(said.flags);
-        if (is_syn) builder.options({test::tcp_option::mss(kMss[said.other_mss])});
-        test::ByteVector bytes = builder.build();
-        const auto wire_size = static_cast<uint32_t>(bytes.size());
-        bytes.resize(bytes.size() - (said.size - said.captured));
-        Frame frame = pool_.copy(bytes, wire_size);
+        const Bytes bytes = segment_bytes(vm, said);
+        const size_t missing = said.size - said.captured;
+        Frame frame = frame_of(bytes.first(bytes.size() - missing), bytes.size());
         if (&vm == &secondary_) {
             streams_[said.incarnation].secondary(said);
             comparator_.secondary(std::move(frame), comparator_.epoch(), now_);
@@ -226,22 +220,32 @@ class Run final : public ComparatorSink {
             primary(std::move(frame), std::move(sent));
         }
     }
+    static Bytes segment_bytes(const Vm& vm, const Said& said) {
+        static Mould segment(guest_segment().build());
+        static Mould syn(guest_segment().options({test::tcp_option::mss(0)}).build());
+        const bool is_syn = said.has(tcp_flag::kSyn);
+        Mould& mould = is_syn ? syn : segment;
+        if (is_syn) mould.put16(kTcpMssAt, kMss[said.other_mss]);
+        mould.payload(bytes_of(said.begin, said.size, said.variant));
+        mould.put16(kIpv4LengthAt, static_cast<uint16_t>(mould.bytes().size() - 14));
+        mould.put32(kTcpSeqAt, vm.number() + (is_syn ? 0 : 1 + said.begin));
+        mould.put32(kTcpAckAt, client_isn(said) + 1 + said.ack).put8(kTcpFlagsAt, said.flags);
+        return mould.bytes();
+    }
+    static test::FrameBuilder guest_segment() {
+        return test::FrameBuilder().ipv4("10.0.0.2", "10.0.0.1").tcp(80, 40000);
+    }
     static uint32_t client_isn(const Said& said) { return 7000 + said.incarnation * 9'000'001; }
 
     void datagram(uint8_t what, FuzzInput& input) {
         const uint8_t text = input.byte() & 0x33;
         const uint16_t port = what & 0x40 ? 54 : 53;
-        const test::ByteVector payload(text >> 4, text & 3);
-        test::ByteVector bytes = test::FrameBuilder()
-                                     .ipv4("10.0.0.2", "10.0.0.1")
-                                     .udp(port, 40000)
-                                     .payload(payload)
-                                     .build();
-        const auto wire_size = static_cast<uint32_t>(bytes.size());
-        if ((what & 0xa0) == 0xa0 && !payload.empty()) bytes.pop_back();
+        const bool is_empty = text >> 4 == 0;
+        const Bytes bytes = datagram_bytes(port, text);
+        const size_t missing = (what & 0xa0) == 0xa0 && !is_empty ? 1 : 0;
         // Without a byte all texts of a size are one.
-        const auto name = static_cast<uint16_t>(payload.empty() ? port << 8 : port << 8 | text);
-        Frame frame = pool_.copy(bytes, wire_size);
+        const auto name = static_cast<uint16_t>(is_empty ? port << 8 : port << 8 | text);
+        Frame frame = frame_of(bytes.first(bytes.size() - missing), bytes.size());
         if ((what & 15) == 3) {
             datagrams_.secondary(name);
             comparator_.secondary(std::move(frame), comparator_.epoch(), now_);
@@ -253,20 +257,38 @@ class Run final : public ComparatorSink {
         primary(std::move(frame), std::move(sent));
     }
 
+    static Bytes datagram_bytes(uint16_t port, uint8_t text) {
+        static std::map<std::pair<uint16_t, uint8_t>, test::ByteVector> made;
+        test::ByteVector& bytes = made[{port, text}];
+        if (!bytes.empty()) return bytes;
+        const test::ByteVector payload(text >> 4, text & 3);
+        test::FrameBuilder builder;
+        builder.ipv4("10.0.0.2", "10.0.0.1").udp(port, 40000).payload(payload);
+        bytes = builder.build();
+        return bytes;
+    }
+
     void client(uint8_t what, FuzzInput& input) {
         const Said said{.incarnation = what & 0x80 ? secondary_.incarnation : primary_.incarnation};
-        const Frame frame = pool_.copy(test::FrameBuilder()
-                                           .ipv4("10.0.0.1", "10.0.0.2")
-                                           .tcp(40000, 80)
-                                           .seq(client_isn(said) + 1 + input.byte())
-                                           .ack(primary_.number() + 1 + input.byte())
-                                           .flags(input.byte())
-                                           .build());
-        comparator_.input(frame, now_);
+        static Mould mould(guest_segment().swap_ends().build());
+        mould.put32(kTcpSeqAt, client_isn(said) + 1 + input.byte());
+        mould.put32(kTcpAckAt, primary_.number() + 1 + input.byte());
+        mould.put8(kTcpFlagsAt, input.byte());
+        comparator_.input(frame_of(mould.bytes(), mould.bytes().size()), now_);
+    }
+
+    /// A byte too far is the sanitizer's: what lies behind the frame in its buffer is poisoned. The
+    /// buffer is not recycled, so nobody else needs it.
+    Frame frame_of(Bytes bytes, size_t wire_size) {
+        handed_in_.push_back(pool_.copy(bytes, static_cast<uint32_t>(wire_size)));
+        const Frame& frame = handed_in_.back();
+        ASAN_POISON_MEMORY_REGION(frame.data() + frame.size(),
+                                  frame.memory() - sizeof(FrameBuffer) - frame.size());
+        return frame.share();
     }
 
     void primary(Frame frame, std::unique_ptr<Sent> sent) {
-        sent->keep = frame.share();
+        sent->size = frame.size();
         sent->order = sent_.size() + 1;
         ++held_;
         held_bytes_ += frame.size();
@@ -288,7 +310,9 @@ class Run final : public ComparatorSink {
     bool answers_at_once_;
     bool begins_in_middle_ = false;
     Fence fence_;
-    FramePool pool_;
+    FramePool pool_;             ///< of what is handed in
+    FramePool comparator_pool_;  ///< of what the comparator copies
+    std::vector<Frame> handed_in_;
     std::vector<std::unique_ptr<Sent>> sent_;
     std::unordered_map<const uint8_t*, Sent*> by_data_;
     std::map<uint16_t, size_t> last_out_;

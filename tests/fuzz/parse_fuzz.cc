@@ -57,8 +57,7 @@ void check_tcp(const PacketView& view) {
 
 /// There and back again: the same numbers, and a checksum that is as right or wrong as before.
 void check_shift(std::vector<uint8_t> frame, uint32_t wire_size) {
-    PacketView view;
-    parse(frame, wire_size, view);
+    PacketView view = parse(frame, wire_size);
     if (!view.is_tcp()) return;
     const PacketView before = view;
     const TcpOptions options = parse_tcp_options(view);
@@ -67,8 +66,7 @@ void check_shift(std::vector<uint8_t> frame, uint32_t wire_size) {
     FUZZ_CHECK(view.seq == before.seq.shifted(12345));
     FUZZ_CHECK(transport_checksum_ok(view) == right);
     shift_segment(frame, view, {-12345, 54321, 0u - 77, 0x80000000}, ChecksumKind::kFull);
-    PacketView after;
-    parse(frame, wire_size, after);
+    const PacketView after = parse(frame, wire_size);
     FUZZ_CHECK(after.seq == before.seq && after.ack == before.ack);
     if (!options.timestamps) return;
     // A zero in a SYN means "none" and stays: on the way there or the way back.
@@ -78,8 +76,7 @@ void check_shift(std::vector<uint8_t> frame, uint32_t wire_size) {
 }
 
 void check_quote(std::vector<uint8_t> frame, uint32_t wire_size) {
-    PacketView view;
-    parse(frame, wire_size, view);
+    const PacketView view = parse(frame, wire_size);
     auto error = parse_icmp_error(view);
     if (!error) return;
     check_bounds(error->quoted);
@@ -108,8 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // A copy of its own size: a byte too far is the sanitizer's.
     const std::vector<uint8_t> frame(bytes.begin(), bytes.end());
     const auto wire_size = static_cast<uint32_t>(frame.size()) + cut;
-    PacketView view;
-    parse(frame, wire_size, view);
+    const PacketView view = parse(frame, wire_size);
     check_bounds(view);
     check_keys(view);
     check_tcp(view);

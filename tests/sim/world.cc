@@ -317,8 +317,7 @@ void World::secondary_sends(Host::Out& out) {
         };
         const Packet* last = feed_.answer(packet, map, now_);
         ByteVector frame = encode(packet);
-        PacketView view;
-        parse(Bytes(frame), static_cast<uint32_t>(frame.size()), view);
+        const PacketView view = parse(Bytes(frame), static_cast<uint32_t>(frame.size()));
         mirror_->secondary_sent(view);
         from_secondary_.send({std::move(frame), std::move(packet), comparator_.epoch()}, now_);
         if (last) into_secondary(map(*last));

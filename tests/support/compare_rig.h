@@ -310,7 +310,7 @@ class CompareRig {
     static FlowKey key_of(const Tcp& tcp) {
         PacketView view;
         const ByteVector frame = builder_of(tcp).build();
-        parse(frame, 0, view);
+        view = parse(frame, 0);
         return key_of_output(view);
     }
 

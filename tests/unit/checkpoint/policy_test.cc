@@ -54,6 +54,31 @@ TEST_F(Policy, OrdersNothingUnasked) {
     EXPECT_EQ(policy_.next_deadline(), kStart + seconds(20));
 }
 
+TEST_F(Policy, RequestBeforeTheFenceIsSettledByIt) {
+    request(Reason::kDivergence);
+    now_ += kMin;
+    order();
+    policy_.replied(now_);
+    request(Reason::kTimeout);
+    policy_.fenced();
+    policy_.completed(now_);
+    now_ += kMin;
+    EXPECT_EQ(order(), "-");
+    EXPECT_EQ(policy_.counters().coalesced, 1u);
+}
+
+TEST_F(Policy, RequestBehindTheFenceIsForTheNextCheckpoint) {
+    request(Reason::kDivergence);
+    now_ += kMin;
+    order();
+    policy_.replied(now_);
+    policy_.fenced();
+    request(Reason::kTimeout);
+    policy_.completed(now_);
+    now_ += kMin;
+    EXPECT_EQ(order(), "timeout");
+}
+
 TEST_F(Policy, MinIntervalPassesBetweenTheLastOneAndTheNext) {
     request(Reason::kDivergence);
     EXPECT_EQ(policy_.next_deadline(), kStart + kMin);

@@ -225,6 +225,28 @@ TEST(QueueFull, SegmentsOfAnIncarnationToComeAreBoundedToo) {
     EXPECT_EQ(rig.counters().secondary_over_cap, 7u);
 }
 
+/// What follows a dropped SYN is not of the incarnation the primary is in: its acks least of all.
+TEST(QueueFull, SynDroppedAboveTheCapStillEndsTheIncarnation) {
+    for (const Fence fence : {Fence::kReplay, Fence::kLive}) {
+        CompareRig rig(queues(2, 1 << 20, WhenFull::kKeep));
+        const Tcp later{.primary_isn = 40'000'000, .secondary_isn = 900'000, .client_isn = 1'000'000};
+        rig.open(web);
+        rig.s(web, ". 1:2(1) ack 1");
+        rig.s(web, ". 2:3(1) ack 1");
+        rig.s(later, "S. 0:0(0) ack 1");
+        rig.s(later, ". 1:1(0) ack 1");
+        rig.p(web, ". 1:1(0) ack 200");
+        EXPECT_EQ(rig.released(), Names{});
+        rig.fence(fence);
+        EXPECT_EQ(rig.released(), Names{". 1:1(0) ack 200"});
+        rig.p(later, "S. 0:0(0) ack 1");
+        if (fence == Fence::kReplay) rig.s(later, "S. 0:0(0) ack 1");
+        rig.fence(fence);
+        EXPECT_EQ(rig.released(), Names{"S. 0:0(0) ack 1"});
+        EXPECT_EQ(rig.comparator().queued().secondary_frames, 0u);
+    }
+}
+
 TEST(QueueFull, DivergedFlowTakesNoMoreThanTheCapOfTheSecondary) {
     CompareRig rig(queues(8, 1 << 20, WhenFull::kKeep));
     rig.open(web);

@@ -144,6 +144,37 @@ TEST(Divergence, ReleasePolicyIsForDatagramsToo) {
     EXPECT_EQ(rig.requests(), Names{});
 }
 
+TEST(Divergence, ReleasePolicyIsForTimeoutsToo) {
+    ComparatorConfig config = small_config();
+    config.on_divergence = OnDivergence::kRelease;
+    CompareRig rig(config);
+    const Udp dns;
+    rig.open(web);
+    rig.p(web, ". 1:11(10) ack 1");
+    rig.p(dns, "one");
+    rig.pass_time(config.compare_timeout);
+    EXPECT_EQ(rig.requests(), Names{"timeout tcp:80@0"});
+    EXPECT_EQ(rig.released(), (Names{". 1:11(10) ack 1", "one"}));
+    EXPECT_EQ(rig.counters().released_uncompared, 2u);
+    rig.p(dns, "two");
+    rig.pass_time(config.compare_timeout);
+    EXPECT_EQ(rig.released(), Names{"two"}) << "no fence has answered the request";
+}
+
+TEST(Divergence, ReleasePolicyLetsUntrackedOutputGoAfterTheTimeout) {
+    ComparatorConfig config = small_config();
+    config.on_divergence = OnDivergence::kRelease;
+    config.max_connections = 1;
+    CompareRig rig(config);
+    const Udp dns;
+    rig.open(web);
+    rig.p(dns, "one");
+    EXPECT_EQ(rig.released(), Names{});
+    rig.pass_time(config.compare_timeout);
+    EXPECT_EQ(rig.released(), Names{"one"});
+    EXPECT_EQ(rig.counters().released_uncompared, 1u);
+}
+
 TEST(Divergence, HoldPolicyHoldsForEver) {
     CompareRig rig;
     rig.open(web);

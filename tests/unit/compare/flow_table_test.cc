@@ -23,7 +23,7 @@ class Table : public FlowTable {
   public:
     explicit Table(uint32_t most) : FlowTable(most, FlowHash(1, 2)) {}
 
-    Flow* find(uint32_t number) { return FlowTable::find(key_of(number), hash_of(key_of(number))); }
+    Flow* find(uint32_t number) { return FlowTable::find(key_of(number)); }
     Flow* create(uint32_t number, Phase phase = Phase::kEstablished, Time now = Time(0)) {
         return FlowTable::create(key_of(number), phase, now);
     }
@@ -145,6 +145,18 @@ TEST(FlowTableTest, ClosingFlowThatHoldsSomethingStays) {
     flow->backlog = kNoBacklog;
     table.expire_closing(seconds(700));
     EXPECT_EQ(table.size(), 0u);
+}
+
+/// The table remembers which flow it found last.
+TEST(FlowTableTest, FlowFoundLastIsNotFoundWhenItIsGone) {
+    Table table(10);
+    table.create(1, Phase::kClosing);
+    ASSERT_NE(table.find(1), nullptr);
+    table.expire_closing(seconds(1000));
+    EXPECT_EQ(table.find(1), nullptr);
+    Flow* other = table.create(2);
+    EXPECT_EQ(table.find(1), nullptr);
+    EXPECT_EQ(table.find(2), other);
 }
 
 TEST(FlowTableTest, FlowThatLivesAgainIsNotExpired) {

@@ -55,6 +55,21 @@ TEST(Incarnation, SeveralMayWait) {
     EXPECT_EQ(rig.requests(), Names{});
 }
 
+TEST(Incarnation, SegmentFarFromTheStreamSaysNothingAboutIt) {
+    CompareRig rig;
+    rig.open(first);
+    Tcp elsewhere = first;
+    elsewhere.secondary_isn += 100'000'000;
+    rig.s(elsewhere, "F. 1:11(10) ack 200");
+    rig.p(first, ". 1:1(0) ack 200");
+    EXPECT_EQ(rig.released(), Names{});
+    EXPECT_EQ(rig.counters().secondary_stale, 1u);
+    rig.s(first, ". 1:1(0) ack 200");
+    EXPECT_EQ(rig.released(), Names{"1 . 1:1(0) ack 200"});
+    rig.both(first, ". 1:21(20) ack 200");
+    EXPECT_EQ(rig.released(), Names{"1 . 1:21(20) ack 200"}) << "no FIN was taken from it";
+}
+
 TEST(Incarnation, SecondaryMayBeAheadByOne) {
     CompareRig rig;
     rig.open(first);

@@ -18,8 +18,7 @@ class Finder : public testing::Test {
     void output(colo::Side side, const std::string& text, const Tcp& tcp = web) {
         const uint32_t isn = side == colo::Side::kPrimary ? kP : kS;
         const ByteVector frame = CompareRig::frame_of(tcp, isn, text);
-        PacketView view;
-        parse(frame, 0, view);
+        const PacketView view = parse(frame, 0);
         finder_.output(side, view);
     }
     void p(const std::string& text) { output(colo::Side::kPrimary, text); }
@@ -29,8 +28,7 @@ class Finder : public testing::Test {
         Tcp tcp = web;
         tcp.primary_isn = side == colo::Side::kPrimary ? kP : kS;
         const ByteVector frame = CompareRig::client_frame_of(tcp, text);
-        PacketView view;
-        parse(frame, 0, view);
+        const PacketView view = parse(frame, 0);
         finder_.input(side, view);
     }
     std::optional<InitialOffset> found() { return finder_.initial_offset(CompareRig::key_of(web)); }
@@ -129,8 +127,7 @@ TEST_F(Finder, LowestIsSerial) {
     tcp.name = "";
     const auto at = [&](uint32_t isn, const std::string& text, colo::Side side) {
         const ByteVector frame = CompareRig::frame_of(tcp, isn, text);
-        PacketView view;
-        parse(frame, 0, view);
+        const PacketView view = parse(frame, 0);
         finder_.output(side, view);
     };
     at(0xfffffff0, ". 20:30(10) ack 1", colo::Side::kPrimary);  // behind the wrap
@@ -150,8 +147,7 @@ TEST_F(Finder, FlowsAreBoundedAndCounted) {
 
 TEST_F(Finder, OtherFramesAreNone) {
     const ByteVector frame = CompareRig::builder_of(Udp{}).payload("x").build();
-    PacketView view;
-    parse(frame, 0, view);
+    const PacketView view = parse(frame, 0);
     finder_.output(colo::Side::kPrimary, view);
     finder_.input(colo::Side::kPrimary, view);
     EXPECT_FALSE(finder_.initial_offset(key_of_output(view)));

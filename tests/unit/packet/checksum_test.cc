@@ -16,8 +16,7 @@ using test::pattern;
 using test::slow_checksum;
 
 PacketView view_of(const ByteVector& frame, uint32_t wire_size = 0) {
-    PacketView view;
-    parse(frame, wire_size, view);
+    const PacketView view = parse(frame, wire_size);
     return view;
 }
 

@@ -17,8 +17,7 @@ using test::ByteVector;
 using test::FrameBuilder;
 
 PacketView view_of(const ByteVector& frame) {
-    PacketView view;
-    parse(frame, 0, view);
+    const PacketView view = parse(frame, 0);
     return view;
 }
 

@@ -35,8 +35,7 @@ class FragmentsTest : public testing::Test {
     std::vector<FragmentGroup> add(const ByteVector& bytes, uint32_t wire_size = 0) {
         std::vector<FragmentGroup> done;
         Frame frame = pool_.copy(bytes, wire_size);
-        PacketView view;
-        parse(frame.bytes(), frame.wire_size(), view);
+        const PacketView view = parse(frame.bytes(), frame.wire_size());
         EXPECT_TRUE(view.is_fragment);
         table_->add(std::move(frame), view, now_, done);
         return done;
@@ -117,8 +116,7 @@ TEST_F(FragmentsTest, HeadersInFrontAreKept) {
         ASSERT_EQ(done.size(), 1u);
         ASSERT_TRUE(done[0].whole);
         EXPECT_EQ(bytes_of(done[0].whole), builder.build());
-        PacketView view;
-        parse(done[0].whole.bytes(), 0, view);
+        const PacketView view = parse(done[0].whole.bytes(), 0);
         EXPECT_TRUE(view.is_tcp());
         EXPECT_TRUE(transport_checksum_ok(view));
         EXPECT_TRUE(ipv4_header_checksum_ok(view));
@@ -143,8 +141,7 @@ TEST_F(FragmentsTest, WrongIpv4HeaderChecksumStaysWrong) {
     add(fragments[0]);
     const auto done = add(fragments[1]);
     ASSERT_EQ(done.size(), 1u);
-    PacketView view;
-    parse(done[0].whole.bytes(), 0, view);
+    const PacketView view = parse(done[0].whole.bytes(), 0);
     EXPECT_FALSE(ipv4_header_checksum_ok(view));
 }
 
@@ -476,8 +473,7 @@ RC_GTEST_PROP(FragmentsProperty, NoFrameIsLostAndNoDatagramForged, ()) {
         const bool more = offset + size < 64 || *rc::gen::inRange(0, 9) == 0;
         if (offset == 0 && !more) continue;
         Frame frame = pool.copy(builder.fragment(offset, size, more));
-        PacketView view;
-        parse(frame.bytes(), 0, view);
+        const PacketView view = parse(frame.bytes(), 0);
         seen[frame.data()] = 0;
         table.add(std::move(frame), view, now, done);
         now += milliseconds(*rc::gen::inRange(0, 10));
@@ -489,8 +485,7 @@ RC_GTEST_PROP(FragmentsProperty, NoFrameIsLostAndNoDatagramForged, ()) {
         for (const Frame& frame : group.frames) ++seen.at(frame.data());
         RC_ASSERT(static_cast<bool>(group.whole) == (group.reason == DiscardReason::kNone));
         if (!group.whole) continue;
-        PacketView view;
-        parse(group.whole.bytes(), 0, view);
+        const PacketView view = parse(group.whole.bytes(), 0);
         RC_ASSERT(view.level == Level::kTransport);
         RC_ASSERT(transport_checksum_ok(view));
     }

@@ -18,8 +18,7 @@ using test::pattern;
 constexpr size_t kQuote = 14 + 20 + 8;  // where the quoted packet begins, IPv4
 
 PacketView view_of(const ByteVector& frame) {
-    PacketView view;
-    parse(frame, 0, view);
+    const PacketView view = parse(frame, 0);
     return view;
 }
 
@@ -182,8 +181,7 @@ TEST(IcmpErrorTest, EveryPrefixAndEveryByteStaysInBounds) {
     const auto check = [](const ByteVector& bytes) {
         const auto exact = std::make_unique<uint8_t[]>(bytes.size());
         std::copy(bytes.begin(), bytes.end(), exact.get());
-        PacketView view;
-        parse({exact.get(), bytes.size()}, 0, view);
+        const PacketView view = parse({exact.get(), bytes.size()}, 0);
         const auto error = parse_icmp_error(view);
         if (!error) return;
         ASSERT_LE(error->quoted.payload_offset + error->quoted.payload_captured, bytes.size());

@@ -19,8 +19,7 @@ using test::pattern;
 using namespace test::tcp_option;
 
 PacketView view_of(const ByteVector& frame) {
-    PacketView view;
-    parse(frame, 0, view);
+    const PacketView view = parse(frame, 0);
     return view;
 }
 

@@ -19,8 +19,7 @@ FrameBuilder segment() {
 }
 
 TcpOptions options_of(const ByteVector& frame) {
-    PacketView view;
-    parse(frame, 0, view);
+    const PacketView view = parse(frame, 0);
     EXPECT_TRUE(view.is_tcp());
     return parse_tcp_options(view);
 }
@@ -31,8 +30,7 @@ TcpOptions options_of(std::initializer_list<ByteVector> list) {
 
 SynOptions syn_of(uint8_t flags, std::initializer_list<ByteVector> list) {
     const auto frame = segment().flags(flags).options(list).build();
-    PacketView view;
-    parse(frame, 0, view);
+    const PacketView view = parse(frame, 0);
     return syn_options(view);
 }
 

@@ -25,8 +25,7 @@ using test::pattern;
 using test::put16;
 
 PacketView view_of(const ByteVector& frame, uint32_t wire_size = 0) {
-    PacketView view;
-    parse(frame, wire_size, view);
+    const PacketView view = parse(frame, wire_size);
     return view;
 }
 
@@ -513,8 +512,7 @@ TEST(ViewTest, PaddingOfACutFrameIsTheWires) {
 void expect_in_bounds(const ByteVector& bytes, uint32_t wire_size) {
     const auto exact = std::make_unique<uint8_t[]>(bytes.size());
     std::copy(bytes.begin(), bytes.end(), exact.get());
-    PacketView view;
-    parse({exact.get(), bytes.size()}, wire_size, view);
+    const PacketView view = parse({exact.get(), bytes.size()}, wire_size);
     ASSERT_LE(view.payload_offset, view.captured);
     ASSERT_LE(view.payload_captured, view.captured - view.payload_offset);
     ASSERT_LE(view.payload_captured, view.payload_size);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "filter/chardev_factory.h"
+
+#include "filter/option_reader.h"
+#include "filter/socket_chardev.h"
+
+namespace colo {
+
+std::unique_ptr<Chardev> make_chardev(EventLoop& loop, FramePool& pool,
+                                      std::vector<Option> options) {
+    OptionReader unnamed("chardev", options);
+    const std::string id = unnamed.need("id");
+    OptionReader reader("chardev '" + id + "'", std::move(options));
+    reader.need("id");
+    const std::string backend = reader.need(kChardevImpliedKey);
+    if (backend != "socket") {
+        reader.fail(kChardevImpliedKey, "'" + backend + "' is unknown; socket is possible");
+    }
+    const SocketOptions socket = take_chardev_socket(reader);
+    reader.finish();
+    return std::make_unique<SocketChardev>(loop, pool, id, socket);
+}
+
+}  // namespace colo

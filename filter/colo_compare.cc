@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "filter/colo_compare.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "filter/flow_json.h"
+#include "filter/host.h"
+#include "filter/log.h"
+#include "filter/object_type.h"
+
+namespace colo {
+
+namespace {
+
+// Xen's words on notify_dev (qemu.md).
+constexpr std::string_view kInit = "COLO_USERSPACE_PROXY_INIT";
+constexpr std::string_view kInitAnswer = "COLO_COMPARE_GET_XEN_INIT";
+constexpr std::string_view kMade = "COLO_CHECKPOINT";
+constexpr std::string_view kWanted = "DO_CHECKPOINT";
+
+constexpr uint64_t kMostMs = UINT32_MAX;
+
+Bytes bytes_of(std::string_view text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+std::string_view text_of(const Frame& frame) {
+    return {reinterpret_cast<const char*>(frame.data()), frame.size()};
+}
+
+uint64_t ms_of(Time time) { return static_cast<uint64_t>(time / milliseconds(1)); }
+
+OnDivergence read_on_divergence(OptionReader& options) {
+    const std::string text = options.take("on-divergence", "hold");
+    if (text == "hold") return OnDivergence::kHold;
+    if (text == "release") return OnDivergence::kRelease;
+    options.fail("on-divergence", "'" + text + "' is neither hold nor release");
+}
+
+ComparatorConfig read_config(OptionReader& options) {
+    ComparatorConfig config;
+    config.compare_timeout =
+        milliseconds(options.take_uint("compare_timeout", ms_of(config.compare_timeout), 1, kMostMs));
+    config.max_queue_frames = static_cast<uint32_t>(
+        options.take_uint("max_queue_size", config.max_queue_frames, 1, UINT32_MAX));
+    config.max_queue_bytes = options.take_uint("max-queue-bytes", config.max_queue_bytes, 1, UINT64_MAX);
+    config.max_connections = static_cast<uint32_t>(
+        options.take_uint("max-connections", config.max_connections, 1, 100'000'000));
+    config.on_divergence = read_on_divergence(options);
+    config.when_full = WhenFull::kDrop;
+    config.secondary_numbers = SecondaryNumbers::kMapped;
+    return config;
+}
+
+/// Xen's toolstack makes periodic checkpoints itself; and a stream loses no request, so none is repeated.
+PolicyConfig policy_config() {
+    PolicyConfig config;
+    config.max_interval = kNever;
+    config.reply_deadline = kNever;
+    return config;
+}
+
+}  // namespace
+
+ColoCompare::ColoCompare(FilterHost& host, std::string id, OptionReader& options)
+    : Object("colo-compare", std::move(id)),
+      host_(host),
+      primary_in_(options.need("primary_in")),
+      secondary_in_(options.need("secondary_in")),
+      outdev_(options.need("outdev")),
+      notify_dev_(options.take("notify_dev", "")),
+      iothread_(options.take("iothread", "")),
+      vnet_(options.take_bool("vnet_hdr_support", false)),
+      config_(read_config(options)),
+      expired_scan_cycle_(options.take_uint("expired_scan_cycle", 1000, 1, kMostMs)),
+      primary_([this](Frame&& frame, Time now) {
+          comparator_->primary(std::move(frame), now);
+          touched();
+      }),
+      secondary_([this](Frame&& frame, Time now) {
+          comparator_->secondary(std::move(frame), comparator_->epoch(), now);
+          touched();
+      }),
+      notify_([this](Frame&& frame, Time now) { notified(std::move(frame), now); },
+              [this](bool up) {
+                  if (up) touched();
+              }),
+      timer_(host.loop(), [this] { tick(); }) {
+    if (primary_in_ == secondary_in_) options.fail("secondary_in", "is the same as primary_in");
+    if (primary_in_ == outdev_ || secondary_in_ == outdev_)
+        options.fail("outdev", "is the same as primary_in or secondary_in");
+}
+
+ColoCompare::~ColoCompare() = default;
+
+void ColoCompare::complete() {
+    const Object* iothread = iothread_.empty() ? nullptr : host_.object(iothread_);
+    if (!iothread_.empty() && (!iothread || std::string_view(iothread->type()) != "iothread"))
+        throw std::invalid_argument(what() + ": iothread: no iothread '" + iothread_ + "'");
+    ComparatorSink& sink = *this;
+    comparator_ = std::make_unique<Comparator>(config_, host_.hash(), host_.pool(), sink);
+    policy_ = std::make_unique<CheckpointPolicy>(policy_config(), now());
+    out_.open(host_, *this, "outdev", outdev_, vnet_);
+    // Messages come with the vnet header's length when there is one, and leave without (qemu.md).
+    if (!notify_dev_.empty()) notify_.open(host_, *this, "notify_dev", notify_dev_, vnet_, false);
+    secondary_.open(host_, *this, "secondary_in", secondary_in_, vnet_);
+    primary_.open(host_, *this, "primary_in", primary_in_, vnet_);
+    if (!notify_.is_open()) {
+        const bool holds = config_.on_divergence == OnDivergence::kHold;
+        log_warning(what(), holds ? "no notify_dev: nobody can make a checkpoint; output that differs is "
+                                    "held for ever (on-divergence=hold)"
+                                  : "no notify_dev: nobody can make a checkpoint; output that differs is "
+                                    "released (on-divergence=release)");
+    }
+}
+
+void ColoCompare::touched() { host_.loop().at_end(*this); }
+
+Time ColoCompare::now() const { return host_.loop().now(); }
+
+void ColoCompare::release(Frame frame, Time now) { out_.send(std::move(frame), now); }
+
+void ColoCompare::request_checkpoint(const CheckpointRequest& request) {
+    if (request.reason == Reason::kDivergence) report_divergence(request);
+    policy_->request(request);
+    touched();
+}
+
+void ColoCompare::ask_for_checkpoint(Reason reason) {
+    if (!notify_.is_open()) throw std::runtime_error(what() + " has no notify_dev: nobody can make a checkpoint");
+    CheckpointRequest request;
+    request.reason = reason;
+    request.when = now();
+    request_checkpoint(request);
+}
+
+/// Once a turn of the loop, after its frames.
+void ColoCompare::flush() {
+    const Time now = host_.loop().now();
+    if (notify_.is_open()) order(now);
+    look_at_drops(now);
+    Time next = comparator_->next_deadline();
+    if (notify_.is_open()) next = std::min(next, policy_->next_deadline());
+    timer_.set(next);
+}
+
+void ColoCompare::tick() {
+    comparator_->tick(host_.loop().now());
+    apply_mode(host_.loop().now());
+    touched();
+}
+
+void ColoCompare::order(Time now) {
+    if (const auto due = policy_->order(now)) {
+        ordered_ = due;
+        ordered_at_ = now;
+        unsent_order_ = true;
+        say("checkpoint wanted: " + describe_request(*due));
+    }
+    if (!unsent_order_ || !notify_.is_connected()) return;
+    notify_.send(host_.pool().copy(bytes_of(kWanted)), now);
+    unsent_order_ = false;
+}
+
+void ColoCompare::apply_mode(Time now) {
+    const Mode mode = policy_->compares() ? Mode::kLockstep : Mode::kSimple;
+    if (comparator_->mode() == mode) return;
+    comparator_->set_mode(mode, now);
+    const char* name = mode == Mode::kSimple ? "simple" : "lockstep";
+    const char* reason = mode == Mode::kSimple ? "too many checkpoints" : "trial";
+    log_info(what(), std::string("mode ") + name + ": " + reason);
+    host_.emit("COLO_PROXY_MODE", Json{{"mode", name}, {"reason", reason}});
+}
+
+void ColoCompare::notified(Frame&& frame, Time now) {
+    const std::string_view message = text_of(frame);
+    if (message == kInit) {
+        notify_.send(host_.pool().copy(bytes_of(kInitAnswer)), now);
+    } else if (message == kMade) {
+        checkpoint_made(now);
+    } else {
+        log_warning(what(), "notify_dev: a message nobody knows, of " + std::to_string(frame.size()) + " bytes");
+    }
+}
+
+/// Both VMs stand still and are equal.
+void ColoCompare::checkpoint_made(Time now) {
+    policy_->replied(now);
+    comparator_->fence(Fence::kLive, now);
+    policy_->fenced();
+    host_.fenced();
+    policy_->completed(now);
+    const Reason reason = ordered_ ? ordered_->reason : Reason::kPeriodic;
+    Json event{{"epoch", comparator_->epoch()}, {"reason", to_string(reason)}};
+    if (ordered_ && ordered_->flow) event["flow"] = flow_json(*ordered_->flow);
+    if (ordered_ && ordered_->offset) event["offset"] = *ordered_->offset;
+    event["duration-us"] = ordered_ ? (now - ordered_at_) / microseconds(1) : 0;
+    host_.emit("COLO_PROXY_CHECKPOINT", event);
+    ordered_.reset();
+    unsent_order_ = false;
+    apply_mode(now);
+    touched();
+}
+
+void ColoCompare::report_divergence(const CheckpointRequest& request) {
+    if (!request.evidence || !request.flow) return;
+    host_.emit("COLO_PROXY_DIVERGENCE", divergence_json(request));
+    if (!notify_.is_open()) say("the VMs differ: " + describe_request(request));
+}
+
+void ColoCompare::look_at_drops(Time now) {
+    const uint64_t dropped = comparator_->counters().dropped_queue_full;
+    if (dropped == dropped_seen_) return;
+    host_.dropped(what(), "queue-full", dropped - dropped_seen_, now);
+    dropped_seen_ = dropped;
+}
+
+void ColoCompare::say(std::string_view message) { log_info(what(), message); }
+
+std::vector<Property> ColoCompare::properties() {
+    const auto text = [](const std::string& value) { return [&value] { return Value(value); }; };
+    const auto ms = [this](Time ComparatorConfig::*member) {
+        return [this, member] { return Value(ms_of(comparator_->config().*member)); };
+    };
+    const auto holds = [this] { return comparator_->config().on_divergence == OnDivergence::kHold; };
+    return {
+        {"primary_in", "string", text(primary_in_)},
+        {"secondary_in", "string", text(secondary_in_)},
+        {"outdev", "string", text(outdev_)},
+        {"notify_dev", "string", text(notify_dev_)},
+        {"iothread", "link<iothread>", text(iothread_)},
+        {"vnet_hdr_support", "bool", [this] { return Value(vnet_); }},
+        {"compare_timeout", "uint64", ms(&ComparatorConfig::compare_timeout),
+         [this](const Value& value) {
+             comparator_->config().compare_timeout = milliseconds(uint_of(value, 1, kMostMs));
+             touched();
+         }},
+        {"expired_scan_cycle", "uint32", [this] { return Value(expired_scan_cycle_); },
+         [this](const Value& value) { expired_scan_cycle_ = uint_of(value, 1, kMostMs); }},
+        {"max_queue_size", "uint32",
+         [this] { return Value(uint64_t{comparator_->config().max_queue_frames}); },
+         [this](const Value& value) {
+             comparator_->config().max_queue_frames =
+                 static_cast<uint32_t>(uint_of(value, 1, UINT32_MAX));
+         }},
+        {"max-queue-bytes", "uint64", [this] { return Value(comparator_->config().max_queue_bytes); },
+         [this](const Value& value) {
+             comparator_->config().max_queue_bytes = uint_of(value, 1, UINT64_MAX);
+         }},
+        {"max-connections", "uint32",
+         [this] { return Value(uint64_t{comparator_->config().max_connections}); }},
+        {"on-divergence", "string", [holds] { return Value(holds() ? "hold" : "release"); },
+         [this](const Value& value) {
+             const std::string& name = string_of(value);
+             if (name != "hold" && name != "release")
+                 throw std::invalid_argument("neither hold nor release");
+             comparator_->config().on_divergence =
+                 name == "hold" ? OnDivergence::kHold : OnDivergence::kRelease;
+             touched();
+         }},
+    };
+}
+
+namespace {
+
+const ObjectType g_type("colo-compare", [](FilterHost& host, std::string id, OptionReader& options) {
+    return std::unique_ptr<Object>(std::make_unique<ColoCompare>(host, std::move(id), options));
+});
+
+}  // namespace
+
+}  // namespace colo

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "filter/option_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+#include <utility>
+
+namespace colo {
+
+OptionReader::OptionReader(std::string what, std::vector<Option> options)
+    : what_(std::move(what)), options_(std::move(options)) {}
+
+bool OptionReader::has(std::string_view key) const {
+    return std::ranges::find(options_, key, &Option::key) != options_.end();
+}
+
+std::optional<std::string> OptionReader::take(std::string_view key) {
+    std::optional<std::string> value;
+    std::erase_if(options_, [&](const Option& option) {
+        if (option.key != key) return false;
+        value = option.value;
+        return true;
+    });
+    return value;
+}
+
+std::string OptionReader::take(std::string_view key, std::string_view otherwise) {
+    return take(key).value_or(std::string(otherwise));
+}
+
+std::string OptionReader::need(std::string_view key) {
+    std::optional<std::string> value = take(key);
+    if (!value) fail(key, "is missing");
+    if (value->empty()) fail(key, "is empty");
+    return *std::move(value);
+}
+
+bool OptionReader::take_bool(std::string_view key, bool otherwise) {
+    const std::optional<std::string> value = take(key);
+    if (!value) return otherwise;
+    if (value == "on" || value == "yes" || value == "true") return true;
+    if (value == "off" || value == "no" || value == "false") return false;
+    fail(key, "'" + *value + "' is neither on nor off");
+}
+
+uint64_t OptionReader::take_uint(std::string_view key, uint64_t otherwise, uint64_t min,
+                                 uint64_t max) {
+    const std::optional<std::string> text = take(key);
+    if (!text) return otherwise;
+    uint64_t value = 0;
+    const char* end = text->data() + text->size();
+    const auto [at, error] = std::from_chars(text->data(), end, value);
+    if (error == std::errc() && at == end && value >= min && value <= max) return value;
+    fail(key, "'" + *text + "' is not a number from " + std::to_string(min) + " to " +
+                  std::to_string(max));
+}
+
+void OptionReader::finish() const {
+    if (options_.empty()) return;
+    std::string names;
+    for (const Option& option : options_) {
+        names += (names.empty() ? "'" : ", '") + option.key + "'";
+    }
+    throw std::invalid_argument(what_ + ": unknown option " + names);
+}
+
+void OptionReader::fail(std::string_view key, std::string_view problem) const {
+    throw std::invalid_argument(what_ + ": " + std::string(key) + ": " + std::string(problem));
+}
+
+}  // namespace colo

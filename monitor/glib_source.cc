@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "monitor/glib_source.h"
+
+#include <glib-unix.h>
+
+namespace colo {
+
+namespace {
+
+using Callback = std::function<void()>;
+
+gboolean call_for_fd(gint, GIOCondition, gpointer data) {
+    (*static_cast<Callback*>(data))();
+    return G_SOURCE_CONTINUE;
+}
+
+gboolean call_once(gpointer data) {
+    (*static_cast<Callback*>(data))();
+    return G_SOURCE_REMOVE;
+}
+
+void forget(gpointer data) {
+    delete static_cast<Callback*>(data);
+}
+
+SourcePtr attach(GMainContext* context, GSource* source, GSourceFunc function, Callback callback) {
+    g_source_set_callback(source, function, new Callback(std::move(callback)), forget);
+    g_source_attach(source, context);
+    return SourcePtr(source);
+}
+
+}  // namespace
+
+SourcePtr watch_fd(GMainContext* context, int fd, GIOCondition condition, Callback ready) {
+    return attach(context, g_unix_fd_source_new(fd, condition), G_SOURCE_FUNC(call_for_fd),
+                  std::move(ready));
+}
+
+SourcePtr after(GMainContext* context, unsigned ms, Callback expired) {
+    return attach(context, g_timeout_source_new(ms), call_once, std::move(expired));
+}
+
+}  // namespace colo
