@@ -42,7 +42,7 @@ Time CheckpointPolicy::due() const {
         case State::kWanted:
             return last_over_ + config_.min_interval;
         case State::kOrdered:
-            return ordered_at_ + config_.reply_deadline;
+            return config_.reply_deadline == kNever ? kNever : ordered_at_ + config_.reply_deadline;
         case State::kRunning:
             break;
     }

@@ -24,7 +24,7 @@ namespace colo {
 struct PolicyConfig {
     Time min_interval = milliseconds(10);
     Time max_interval = seconds(20);       ///< kNever: no periodic checkpoints (replay)
-    Time reply_deadline = seconds(1);      ///< an order nobody answered is repeated
+    Time reply_deadline = seconds(1);      ///< an order nobody answered is repeated; kNever: it is not
     SimpleModeConfig simple;
 };
 

@@ -3,11 +3,14 @@
 #include <glib-unix.h>
 #include <glib.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/run_arguments.h"
@@ -23,6 +26,7 @@ namespace {
 
 constexpr int kSetupError = 1;
 constexpr int kUsageError = 2;
+constexpr const char* kObjectImpliedKey = "qom-type";
 
 constexpr const char* kHelp =
     "Usage: colo-proxy run OPTION...\n"
@@ -34,6 +38,13 @@ constexpr const char* kHelp =
     "  -qmp unix:PATH,server=on,wait=off\n"
     "  -monitor unix:PATH,server=on,wait=off|stdio\n"
     "  -metrics unix:PATH|tcp:127.0.0.1:PORT\n";
+
+/// Such objects others name: they are made first, wherever they stand, as in QEMU.
+bool is_named_by_others(const std::vector<Option>& object) {
+    return std::ranges::any_of(object, [](const Option& option) {
+        return option.key == kObjectImpliedKey && option.value == "iothread";
+    });
+}
 
 /// The process's main loop, which signals and `quit` end.
 class Run {
@@ -60,11 +71,18 @@ class Run {
         for (const auto& text : arguments.netdevs)
             host_.add_netdev(parse_options(text, kNetdevImpliedKey));
         host_.wire_netdevs();
-        for (const auto& text : arguments.objects) host_.add_object(parse_options(text, "qom-type"));
+        add_objects(arguments.objects);
         for (const auto& text : arguments.qmp) monitor_.serve_qmp(text);
         for (const auto& text : arguments.monitors) monitor_.serve_text(text);
         for (const auto& text : arguments.metrics) monitor_.serve_metrics(text);
         while (!stopped_ && host_.is_waiting()) loop_.iterate(true);
+    }
+
+    void add_objects(const std::vector<std::string>& texts) {
+        std::vector<std::vector<Option>> objects;
+        for (const auto& text : texts) objects.push_back(parse_options(text, kObjectImpliedKey));
+        std::ranges::stable_partition(objects, is_named_by_others);
+        for (auto& object : objects) host_.add_object(std::move(object));
     }
 
     void stop() { stopped_ = true; }

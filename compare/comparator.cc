@@ -125,7 +125,7 @@ void Comparator::primary_packet(Frame&& frame, const PacketView& view,
         if (!parked) return;
         TcpComparison::describe(*parked, view);
         enqueue(*flow, parked);
-    } else if (const auto rule = default_pass(view)) {
+    } else if (const auto rule = passes_by_default(view)) {
         ++passed_[static_cast<size_t>(*rule)];
         if (view.family != Family::kNone) track(key_of_output(view), Phase::kDatagram);
         pass(std::move(frame), fragments);
@@ -137,6 +137,12 @@ void Comparator::primary_packet(Frame&& frame, const PacketView& view,
         describe(*parked, datagram, view);
         enqueue(*flow, parked);
     }
+}
+
+std::optional<DefaultPass> Comparator::passes_by_default(const PacketView& view) const {
+    const auto rule = default_pass(view);
+    if (rule == DefaultPass::kArp && config_.arp == ArpPolicy::kCompare) return std::nullopt;
+    return rule;
 }
 
 Comparator::Datagram Comparator::classify(const PacketView& view) {
@@ -299,7 +305,7 @@ void Comparator::secondary_packet(Frame&& frame, const PacketView& view) {
         if (!flow) return;
         secondary_segment(*flow, std::move(frame), view);
         settle_secondary(*flow);
-    } else if (default_pass(view)) {
+    } else if (passes_by_default(view)) {
         ++counters_.secondary_passed;
     } else {
         const Datagram datagram = classify(view);

@@ -116,6 +116,7 @@ class Comparator {
 
     bool is_odd(const PacketView& view) const;
     void count_anomalies(const PacketView& view);
+    std::optional<DefaultPass> passes_by_default(const PacketView& view) const;
     Datagram classify(const PacketView& view);
     static void describe(Parked& parked, const Datagram& datagram, const PacketView& view);
     Flow* track(const FlowKey& key, Phase first_phase);

@@ -17,6 +17,10 @@ enum class OnDivergence : uint8_t {
 
 enum class IcmpErrorPolicy : uint8_t { kCompare, kPass };
 
+/// Guests ask for addresses when a random timer says so: compared, each cache that expires may cost a
+/// checkpoint.
+enum class ArpPolicy : uint8_t { kPass, kCompare };
+
 /// What happens to primary output above a cap.
 enum class WhenFull : uint8_t {
     kKeep,  ///< held all the same: the caller stops reading that VM, or answers the request at once
@@ -39,6 +43,7 @@ struct ComparatorConfig {
     uint32_t max_fragment_bytes = 4u << 20;      ///< a side
     OnDivergence on_divergence = OnDivergence::kHold;
     IcmpErrorPolicy icmp_errors = IcmpErrorPolicy::kCompare;
+    ArpPolicy arp = ArpPolicy::kPass;
     WhenFull when_full = WhenFull::kKeep;
     SecondaryNumbers secondary_numbers = SecondaryNumbers::kNative;
     /// Both directions of a connection are output (a capture of which nobody said who the guest is):

@@ -33,12 +33,33 @@ std::string_view text_of(const Frame& frame) {
 
 uint64_t ms_of(Time time) { return static_cast<uint64_t>(time / milliseconds(1)); }
 
-OnDivergence read_on_divergence(OptionReader& options) {
-    const std::string text = options.take("on-divergence", "hold");
-    if (text == "hold") return OnDivergence::kHold;
-    if (text == "release") return OnDivergence::kRelease;
-    options.fail("on-divergence", "'" + text + "' is neither hold nor release");
-}
+/// A policy that is one of two words, in the order of its enumerators.
+struct Policy {
+    const char* key;
+    const char* words[2];
+
+    template <typename Enum>
+    Enum parse(const std::string& text) const {
+        for (size_t i = 0; i < 2; ++i) {
+            if (text == words[i]) return static_cast<Enum>(i);
+        }
+        throw std::invalid_argument("'" + clipped(text) + "' is neither " + words[0] + " nor " + words[1]);
+    }
+    template <typename Enum>
+    Enum read(OptionReader& options) const {
+        try {
+            return parse<Enum>(options.take(key, words[0]));
+        } catch (const std::invalid_argument& error) {
+            options.fail(key, error.what());
+        }
+    }
+};
+
+constexpr Policy kOnDivergence{"on-divergence", {"hold", "release"}};
+constexpr Policy kIcmpErrors{"icmp-errors", {"compare", "pass"}};
+constexpr Policy kArp{"arp", {"pass", "compare"}};
+static_assert(static_cast<int>(OnDivergence::kRelease) == 1 && static_cast<int>(IcmpErrorPolicy::kPass) == 1 &&
+              static_cast<int>(ArpPolicy::kCompare) == 1);
 
 ComparatorConfig read_config(OptionReader& options) {
     ComparatorConfig config;
@@ -49,7 +70,9 @@ ComparatorConfig read_config(OptionReader& options) {
     config.max_queue_bytes = options.take_uint("max-queue-bytes", config.max_queue_bytes, 1, UINT64_MAX);
     config.max_connections = static_cast<uint32_t>(
         options.take_uint("max-connections", config.max_connections, 1, 100'000'000));
-    config.on_divergence = read_on_divergence(options);
+    config.on_divergence = kOnDivergence.read<OnDivergence>(options);
+    config.icmp_errors = kIcmpErrors.read<IcmpErrorPolicy>(options);
+    config.arp = kArp.read<ArpPolicy>(options);
     config.when_full = WhenFull::kDrop;
     config.secondary_numbers = SecondaryNumbers::kMapped;
     return config;
@@ -86,6 +109,8 @@ ColoCompare::ColoCompare(FilterHost& host, std::string id, OptionReader& options
       }),
       notify_([this](Frame&& frame, Time now) { notified(std::move(frame), now); },
               [this](bool up) {
+                  // What the last peer was asked for, and did not do, it has taken with it.
+                  unsent_order_ = ordered_.has_value();
                   if (up) touched();
               }),
       timer_(host.loop(), [this] { tick(); }) {
@@ -220,12 +245,30 @@ void ColoCompare::look_at_drops(Time now) {
 
 void ColoCompare::say(std::string_view message) { log_info(what(), message); }
 
+template <typename Enum>
+void ColoCompare::set_policy(Enum& policy, Enum value) {
+    if (policy == value) return;
+    policy = value;
+    if (notify_.is_open()) ask_for_checkpoint(Reason::kPolicyChange);
+    touched();
+}
+
 std::vector<Property> ColoCompare::properties() {
     const auto text = [](const std::string& value) { return [&value] { return Value(value); }; };
     const auto ms = [this](Time ComparatorConfig::*member) {
         return [this, member] { return Value(ms_of(comparator_->config().*member)); };
     };
-    const auto holds = [this] { return comparator_->config().on_divergence == OnDivergence::kHold; };
+    // Any change may loosen something: what is held then goes with a checkpoint.
+    const auto policy = [this]<typename Enum>(const Policy& words, Enum ComparatorConfig::*member) {
+        return Property{words.key, "string",
+                        [this, &words, member] {
+                            return Value(words.words[static_cast<size_t>(comparator_->config().*member)]);
+                        },
+                        [this, &words, member](const Value& value) {
+                            set_policy(comparator_->config().*member,
+                                       words.parse<Enum>(string_of(value)));
+                        }};
+    };
     return {
         {"primary_in", "string", text(primary_in_)},
         {"secondary_in", "string", text(secondary_in_)},
@@ -252,15 +295,9 @@ std::vector<Property> ColoCompare::properties() {
          }},
         {"max-connections", "uint32",
          [this] { return Value(uint64_t{comparator_->config().max_connections}); }},
-        {"on-divergence", "string", [holds] { return Value(holds() ? "hold" : "release"); },
-         [this](const Value& value) {
-             const std::string& name = string_of(value);
-             if (name != "hold" && name != "release")
-                 throw std::invalid_argument("neither hold nor release");
-             comparator_->config().on_divergence =
-                 name == "hold" ? OnDivergence::kHold : OnDivergence::kRelease;
-             touched();
-         }},
+        policy(kOnDivergence, &ComparatorConfig::on_divergence),
+        policy(kIcmpErrors, &ComparatorConfig::icmp_errors),
+        policy(kArp, &ComparatorConfig::arp),
     };
 }
 

@@ -50,6 +50,8 @@ class ColoCompare final : public Object, private ComparatorSink, private Flushab
     void checkpoint_made(Time now);
     void report_divergence(const CheckpointRequest& request);
     void look_at_drops(Time now);
+    template <typename Enum>
+    void set_policy(Enum& policy, Enum value);
     void say(std::string_view message);
 
     FilterHost& host_;

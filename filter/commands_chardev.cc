@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "filter/chardev_factory.h"
 #include "filter/commands.h"
 #include "filter/host.h"
 
@@ -38,13 +39,15 @@ void add_address(const Json& address, std::vector<Option>& options) {
     }
 }
 
-/// QMP's {"type": "socket", "data": {"addr": ..., "server": ...}} as the options of the command line.
+/// QMP's {"type": "socket", "data": {"addr": ..., "server": ...}} as the options of the command line. What
+/// connects says so there; as in QEMU a server is the rule.
 std::vector<Option> from_backend(const std::string& id, const Json& backend) {
     if (backend.value("type", Json()) != "socket")
         throw std::invalid_argument("chardev '" + clipped(id) + "': backend: type: only socket is known");
-    std::vector<Option> options{{"backend", "socket"}, {"id", id}};
+    std::vector<Option> options{{std::string(kChardevImpliedKey), "socket"}, {"id", id}};
     const Json data = backend.value("data", Json::object());
     if (!data.is_object()) throw std::invalid_argument("Parameter 'backend.data' is missing");
+    if (!data.contains("server")) options.push_back({"server", "on"});
     for (const auto& [key, value] : data.items()) {
         if (key == "addr") {
             add_address(value, options);
@@ -55,19 +58,26 @@ std::vector<Option> from_backend(const std::string& id, const Json& backend) {
     return options;
 }
 
-/// In the text monitor: socket,id=ID,...
+/// In the text monitor: socket,id=ID,... as on the command line, where a client is the rule.
 Result from_text(std::string_view rest) {
-    Json backend{{"type", "options"}, {"data", std::string(rest)}};
-    return Json{{"id", ""}, {"backend", std::move(backend)}};
+    Json arguments = Json::object();
+    Json backend{{"data", {{"server", "off"}}}};
+    for (const Option& option : parse_options(rest, kChardevImpliedKey)) {
+        if (option.key == "id") {
+            arguments["id"] = option.value;
+        } else if (option.key == kChardevImpliedKey) {
+            backend["type"] = option.value;
+        } else {
+            backend["data"][option.key] = option.value;
+        }
+    }
+    arguments["backend"] = std::move(backend);
+    return arguments;
 }
 
 Result add(FilterHost& host, const Json& arguments) {
-    const Json& backend = arguments["backend"];
-    const bool is_text = backend.value("type", Json()) == "options";
     // wait=on would stop the process here, as it does QEMU.
-    auto options = is_text ? parse_options(backend["data"].get<std::string>(), "backend")
-                           : from_backend(arguments["id"], backend);
-    host.add_chardev(std::move(options));
+    host.add_chardev(from_backend(arguments["id"], arguments["backend"]));
     return Json::object();
 }
 

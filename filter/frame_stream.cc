@@ -41,6 +41,7 @@ void FrameStream::close() {
     counters_.lost += queue_.clear();
     counters_.cut_bytes += buffer_.pending().size();
     buffer_.clear();
+    current_in_ = in_;
     read_failure_.clear();
     write_failure_.clear();
     writable_.reset();
@@ -57,6 +58,7 @@ void FrameStream::end(std::string reason) {
 void FrameStream::set_framing(Framing in, Framing out) {
     in_ = in;
     out_ = out;
+    if (buffer_.pending().empty()) current_in_ = in;
     has_framing_ = true;
     update_watch();
 }
@@ -134,14 +136,15 @@ bool FrameStream::deliver() {
     Lifeline::Watch life(lifeline_);
     const Time now = loop_.now();
     FramingError error = FramingError::kNone;
-    while (Frame frame = next_frame(buffer_, in_, error)) {
-        if (!sink_) {
+    while (Frame frame = next_frame(buffer_, current_in_, error)) {
+        if (sink_) {
+            ++counters_.frames_in;
+            sink_->frame(std::move(frame), now);
+            if (life.is_cut()) return false;
+        } else {
             ++counters_.discarded;
-            continue;
         }
-        ++counters_.frames_in;
-        sink_->frame(std::move(frame), now);
-        if (life.is_cut()) return false;
+        current_in_ = in_;
     }
     if (error == FramingError::kNone) return static_cast<bool>(fd_);
     ++counters_.bad_lengths;

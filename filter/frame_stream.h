@@ -34,8 +34,8 @@ class FrameStream final : private Flushable {
     /// Ends the connection without stream_ended().
     void close();
 
-    /// From the next frame on. A stream has a framing from the first call on, and reads only then: before,
-    /// nobody knows where a frame ends.
+    /// From the next frame on; one that has come in part is read as it began. The stream reads from the
+    /// first call on: before, nobody knows where a frame ends.
     void set_framing(Framing in, Framing out);
     /// nullptr: frames are discarded and counted. May be called from within the sink.
     void set_sink(FrameSink* sink) { sink_ = sink; }
@@ -75,6 +75,7 @@ class FrameStream final : private Flushable {
     FrameQueue queue_;
     FrameSink* sink_ = nullptr;
     Framing in_ = Framing::kPlain;
+    Framing current_in_ = Framing::kPlain;  ///< of the frame that is being read
     Framing out_ = Framing::kPlain;
     bool has_framing_ = false;
     bool paused_ = false;

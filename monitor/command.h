@@ -70,7 +70,8 @@ struct Argument {
     bool required = true;
 };
 
-/// The arguments have been checked against those declared. An exception becomes a GenericError.
+/// The arguments have been checked against those declared; they last until the handler returns. An
+/// exception becomes a GenericError.
 using Handler = std::function<void(const Json& arguments, Reply reply)>;
 /// The rest of a line in the text monitor -> arguments.
 using FromText = std::function<Result(std::string_view rest)>;

@@ -20,10 +20,10 @@ class Inspector final : public nlohmann::json_sax<Json> {
     bool number_unsigned(number_unsigned_t) override { return true; }
     bool number_float(number_float_t, const string_t&) override { return true; }
     bool binary(binary_t&) override { return true; }
-    bool start_object(size_t) override { return true; }
-    bool end_object() override { return true; }
-    bool start_array(size_t) override { return true; }
-    bool end_array() override { return true; }
+    bool start_object(size_t) override { return enter(); }
+    bool end_object() override { return leave(); }
+    bool start_array(size_t) override { return enter(); }
+    bool end_array() override { return leave(); }
 
     bool string(string_t& text) override {
         return text.find('\0') == std::string::npos || refuse("\\u0000 is not supported");
@@ -40,6 +40,14 @@ class Inspector final : public nlohmann::json_sax<Json> {
     }
 
   private:
+    bool enter() {
+        if (++depth_ <= kMaxNesting) return true;
+        return refuse("more than " + std::to_string(kMaxNesting) + " levels");
+    }
+    bool leave() {
+        --depth_;
+        return true;
+    }
     bool refuse(std::string why) {
         error_ = std::move(why);
         return false;
@@ -47,6 +55,7 @@ class Inspector final : public nlohmann::json_sax<Json> {
 
     std::string& error_;
     size_t members_ = 0;
+    unsigned depth_ = 0;
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ constexpr unsigned kMaxNesting = 64;
 constexpr size_t kMaxMembers = 1024;
 
 /// The value of `text`; or nothing, and `error` says what and where. Refused besides bad syntax:
-/// strings with NUL in them and more than kMaxMembers members.
+/// strings with NUL in them, and more than kMaxNesting levels or kMaxMembers members.
 std::unique_ptr<Json> parse_json(std::string_view text, std::string& error);
 
 /// One line in ASCII, without a newline. Bytes that are no UTF-8 become U+FFFD.

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "monitor/builtin_commands.h"
 #include "monitor/metrics_session.h"
@@ -81,6 +82,10 @@ const StreamServer& Monitor::serve(const char* option, const std::string& text,
     const ListenAddress address = parse_listen_address(text);
     auto server = std::make_unique<StreamServer>(context_, std::move(factory), config);
     if (address.kind == ListenAddress::Kind::kStdio) {
+        if (config.reach == Reach::kLoopback)
+            throw std::invalid_argument("stdio: a socket is needed");
+        if (std::exchange(stdio_taken_, true))
+            throw std::invalid_argument("stdio is taken already");
         server->adopt(nonblocking(STDIN_FILENO, O_RDONLY), nonblocking(STDOUT_FILENO, O_WRONLY));
     } else {
         server->listen(address);

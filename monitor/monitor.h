@@ -49,6 +49,7 @@ class Monitor {
     Version version_;
     CommandRegistry commands_;
     std::vector<std::unique_ptr<StreamServer>> servers_;
+    bool stdio_taken_ = false;
 };
 
 }  // namespace colo

@@ -52,6 +52,19 @@ TEST(DefaultRules, HousekeepingPassesAndIsCounted) {
     }
 }
 
+TEST(DefaultRules, ArpMayBeComparedInstead) {
+    ComparatorConfig config = small_config();
+    config.arp = ArpPolicy::kCompare;
+    CompareRig rig(config);
+    rig.primary(FrameBuilder().arp(1, kGuest, kPeer), "who has");
+    EXPECT_EQ(rig.released(), Names{});
+    rig.secondary(FrameBuilder().arp(1, kGuest, kPeer));
+    EXPECT_EQ(rig.released(), Names{"who has"});
+    rig.comparator().config().arp = ArpPolicy::kPass;
+    rig.primary(FrameBuilder().arp(1, kGuest, kPeer), "again");
+    EXPECT_EQ(rig.released(), Names{"again"});
+}
+
 TEST(DefaultRules, AllElseIsCompared) {
     const FrameBuilder frames[] = {
         icmpv6(128),  // echo

@@ -45,6 +45,16 @@ TEST(Json, RefusesWithAReason) {
     }
 }
 
+TEST(Json, BoundsNestingWhereverTheTextIsFrom) {
+    const auto nested = [](size_t levels) {
+        return std::string(levels, '[') + std::string(levels, ']');
+    };
+    EXPECT_EQ(parse(nested(kMaxNesting)), nested(kMaxNesting));
+    EXPECT_EQ(parse(nested(kMaxNesting + 1)), "error: more than 64 levels");
+    EXPECT_EQ(parse(nested(500'000)), "error: more than 64 levels");
+    EXPECT_EQ(parse("[" + nested(1) + "," + nested(kMaxNesting - 1) + "]").substr(0, 6), "[[],[[");
+}
+
 TEST(Json, BoundsTheMembersOfAMessageInAll) {
     const auto with_members = [](size_t count) {
         std::string text = "[{\"m\":{}";

@@ -233,6 +233,8 @@ TEST_F(Monitored, TalksOnStandardInputAndOutput) {
         const Redirected output(STDOUT_FILENO, out.get());
         const StreamServer& server = monitor_->serve_text("stdio");
         loop_.until([&] { return server.clients() == 0; });
+        EXPECT_THROW(monitor_->serve_qmp("stdio"), std::runtime_error);
+        EXPECT_THROW(monitor_->serve_metrics("stdio"), std::runtime_error);
     }
     char text[256] = {};
     EXPECT_GT(pread(out.get(), text, sizeof(text) - 1, 0), 0);

@@ -84,7 +84,7 @@ class SampleCommands {
         reply(std::move(result));
     }
 
-    Version version{0, 1, 0};
+    Version version = Version::from_text("0.1.0");
     CommandRegistry registry;
     std::vector<Reply> kept;
     int quits = 0;
