@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "filter/frame_queue.h"
 
-#include <cstring>
+#include <utility>
 
 namespace colo {
 
@@ -9,6 +9,13 @@ namespace {
 
 /// Within it the counting of frames is coarse; a slab is smaller anyway.
 constexpr uint32_t kMaxPieceBytes = 1u << 20;
+
+bool lies_before(const uint8_t* begin, const uint8_t* prefix, Framing framing) {
+    if (framing == Framing::kVnet) {
+        return load_native<uint64_t>(begin - 8) == load_native<uint64_t>(prefix);
+    }
+    return load_native<uint32_t>(begin - 4) == load_native<uint32_t>(prefix);
+}
 
 iovec to_vector(const uint8_t* at, size_t size) { return {const_cast<uint8_t*>(at), size}; }
 
@@ -27,8 +34,7 @@ void FrameQueue::push(Frame&& frame, Framing framing) {
     ++frames_;
     bytes_ += prefix_bytes + size;
     // A front that stays behind lies where the prefix would, and may be changed by who shares it.
-    const bool in_place = (with_front || front == 0) &&
-                          std::memcmp(begin - prefix_bytes, prefix.data(), prefix_bytes) == 0;
+    const bool in_place = (with_front || front == 0) && lies_before(begin, prefix.data(), framing);
     const uint32_t before = in_place ? prefix_bytes : 0;
     if (in_place && extend_last(frame, begin - before, size + before)) return frame.reset();
     Piece& piece = pieces_.push();

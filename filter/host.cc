@@ -67,8 +67,8 @@ void FilterHost::wire_netdevs() {
     std::map<std::string, std::string> vm_of_uplink;
     for (const auto& [id, netdev] : netdevs_) {
         if (netdev->peer().empty()) continue;
-        const auto fail = [&](const std::string& problem) {
-            throw std::invalid_argument(netdev->what() + ": peer: " + problem);
+        const auto fail = [&device = *netdev](const std::string& problem) {
+            throw std::invalid_argument(device.what() + ": peer: " + problem);
         };
         if (netdev->peer() == id) fail("is the netdev itself");
         if (!netdevs_.contains(netdev->peer())) fail("no netdev '" + netdev->peer() + "'");

@@ -15,10 +15,8 @@ class Ring {
     size_t size() const { return count_; }
 
     /// 0 is the oldest.
-    T& operator[](size_t index) { return slots_[(first_ + index) & (slots_.size() - 1)]; }
-    const T& operator[](size_t index) const {
-        return slots_[(first_ + index) & (slots_.size() - 1)];
-    }
+    T& operator[](size_t index) { return slots_[(first_ + index) & mask_]; }
+    const T& operator[](size_t index) const { return slots_[(first_ + index) & mask_]; }
     T& front() { return (*this)[0]; }
     T& back() { return (*this)[count_ - 1]; }
 
@@ -29,7 +27,7 @@ class Ring {
     }
     void pop() {
         front() = T();
-        first_ = (first_ + 1) & (slots_.size() - 1);
+        first_ = (first_ + 1) & mask_;
         --count_;
     }
     void clear() {
@@ -41,10 +39,12 @@ class Ring {
         std::vector<T> larger(slots_.empty() ? 16 : 2 * slots_.size());
         for (size_t i = 0; i < count_; ++i) larger[i] = std::move((*this)[i]);
         slots_ = std::move(larger);
+        mask_ = slots_.size() - 1;
         first_ = 0;
     }
 
     std::vector<T> slots_;  ///< as many as a power of two
+    size_t mask_ = 0;
     size_t first_ = 0;
     size_t count_ = 0;
 };
