@@ -81,7 +81,7 @@ class Run {
     void add_objects(const std::vector<std::string>& texts) {
         std::vector<std::vector<Option>> objects;
         for (const auto& text : texts) objects.push_back(parse_options(text, kObjectImpliedKey));
-        std::ranges::stable_partition(objects, is_named_by_others);
+        std::stable_partition(objects.begin(), objects.end(), is_named_by_others);
         for (auto& object : objects) host_.add_object(std::move(object));
     }
 

@@ -6,9 +6,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Debian 12's names. Boost 1.74, the default, has no unordered_flat_map.
 packages=(
-    clang-14 g++ git libbenchmark-dev libboost1.81-dev libclang-rt-14-dev libglib2.0-dev libgmock-dev
-    libgtest-dev libpcap-dev libreadline-dev librapidcheck-dev libslirp-dev llvm-14 meson ninja-build
-    nlohmann-json3-dev pkg-config python3
+    clang-14 curl dnsmasq-base g++ git iperf3 iproute2 iputils-ping libbenchmark-dev
+    libboost1.81-dev libclang-rt-14-dev libglib2.0-dev libgmock-dev libgtest-dev libpcap-dev
+    librapidcheck-dev libreadline-dev libslirp-dev llvm-14 meson ninja-build nlohmann-json3-dev
+    pkg-config python3 qemu-system-x86
 )
 
 # step TITLE COMMAND...: one line a step; the output is shown only when it fails.

@@ -82,3 +82,20 @@ def read_pcap(data):
         records.append(Record(time, data[at:at + captured], wire))
         at += captured
     return records
+
+
+def read_pcapng(data):
+    """The packets of a little-endian file with one interface that counts ns, each with its direction:
+    1 in, 2 out, or None."""
+    packets, at = [], 0
+    while at < len(data):
+        kind, size = struct.unpack_from("<II", data, at)
+        assert at + size <= len(data) and struct.unpack_from("<I", data, at + size - 4)[0] == size
+        if kind == 6:
+            _, high, low, captured, wire = struct.unpack_from("<5I", data, at + 8)
+            options = data[at + 28 + (captured + 3) // 4 * 4:at + size - 4]
+            flags = options[4] & 3 if options[:4] == b"\2\0\4\0" else None
+            record = Record(high << 32 | low, data[at + 28:at + 28 + captured], wire)
+            packets.append((record, flags))
+        at += size
+    return packets
