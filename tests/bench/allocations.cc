@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/bench/allocations.h"
 
+#include <atomic>
 #include <cstddef>
 
 namespace {
 
-uint64_t count = 0;
+// The target may have threads. Set up before any constructor: malloc comes first.
+constinit std::atomic<uint64_t> own_count{0};
+constinit std::atomic<uint64_t>* count = &own_count;
+
+void count_one() { count->fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
 
@@ -13,19 +18,19 @@ uint64_t count = 0;
 extern "C" {
 
 void* __libc_malloc(size_t size);
-void* __libc_calloc(size_t count, size_t size);
+void* __libc_calloc(size_t number, size_t size);
 void* __libc_realloc(void* memory, size_t size);
 
 void* malloc(size_t size) {
-    ++count;
+    count_one();
     return __libc_malloc(size);
 }
 void* calloc(size_t number, size_t size) {
-    ++count;
+    count_one();
     return __libc_calloc(number, size);
 }
 void* realloc(void* memory, size_t size) {
-    ++count;
+    count_one();
     return __libc_realloc(memory, size);
 }
 
@@ -33,6 +38,8 @@ void* realloc(void* memory, size_t size) {
 
 namespace colo::bench {
 
-uint64_t allocations() { return count; }
+uint64_t allocations() { return count->load(); }
+
+void count_allocations_at(std::atomic<uint64_t>& place) { count = &place; }
 
 }  // namespace colo::bench

@@ -99,10 +99,15 @@ class HostedCase(program.Case):
 
     def ends(self, status, *options):
         """What a run that does not even begin says; the status must be that."""
-        outcome = program.run(["run", *options], cwd=self.folder)
-        self.assertEqual(outcome.status, status, outcome.stderr)
-        self.assertEqual(outcome.stdout, "")
-        return outcome.stderr
+        try:
+            outcome = subprocess.run([program.BINARY, "run", *options], stdin=subprocess.DEVNULL, cwd=self.folder,
+                                     capture_output=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.fail("it runs")
+        message = outcome.stderr.decode()
+        self.assertEqual(outcome.returncode, status, message)
+        self.assertEqual(outcome.stdout, b"")
+        return message
 
     def fails(self, error, command, *arguments, **named):
         """The command is refused; returns in what words."""
