@@ -14,6 +14,7 @@ import unittest
 
 from frames import GUEST6, PEER6, Connection, answer, echo_reply, ethernet
 from program import BINARY, Case
+from qmp import Qmp, eventually
 
 QEMU = "qemu-system-x86_64"
 SECONDS = 60  # longer is a hang
@@ -269,15 +270,24 @@ class Compare(Interop):
             secondary += same
         return primary, secondary
 
-    def released(self, vnet):
+    def released(self, vnet, all_accepted=lambda: None):
         """What comes out of the comparator that listens here."""
         out = self.connect("out", vnet)
         primary, secondary = self.connect("pri", vnet), self.connect("sec", vnet)
+        all_accepted()
         frames, others = self.feeds()
         secondary.put(others)
         primary.put(frames)
         exchange([primary, secondary, out], lambda: len(out.received) >= len(frames))
         return frames, out.received
+
+    def accepted_by_qemu(self):
+        """Until it has accepted a client it throws away what is for it."""
+        monitor = Qmp(self.path("qmp"))
+        eventually(lambda: not any(device["filename"].startswith("disconnected:")
+                                   for device in monitor("query-chardev")
+                                   if device["label"] in ("pri", "sec", "out")), "QEMU accepts")
+        monitor.close()
 
     def objects(self, vnet):
         return [*server("pri"), *server("sec"), *server("out"), "-object", "iothread,id=io", "-object",
@@ -292,9 +302,10 @@ class Compare(Interop):
                 sent, ours = self.released(vnet)
                 self.fresh_folder()
                 process = self.spawn([QEMU, "-machine", "none", "-nodefaults", "-display", "none",
-                                      *self.objects(vnet)], stderr=subprocess.DEVNULL)
-                self.wait_for(lambda: os.path.exists(self.path("out")), process)
-                _, theirs = self.released(vnet)
+                                      "-qmp", "unix:qmp,server=on,wait=off", *self.objects(vnet)],
+                                     stderr=subprocess.DEVNULL)
+                self.wait_for(lambda: os.path.exists(self.path("qmp")), process)
+                _, theirs = self.released(vnet, self.accepted_by_qemu)
                 # QEMU's datagrams may come out last first, and its flows in any order.
                 self.check_equal(sorted(ours), sorted(theirs))
                 for frames in (ours, theirs):
