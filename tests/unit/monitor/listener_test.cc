@@ -103,6 +103,18 @@ TEST_F(UnixListener, LeavesALiveOneAlone) {
     EXPECT_TRUE(Client::at_path(path_).connected());
 }
 
+TEST_F(UnixListener, LeavesALiveOneAloneThatIsBusy) {
+    const FileDescriptor busy(socket(AF_UNIX, SOCK_STREAM, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    ASSERT_EQ(bind(busy.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    ASSERT_EQ(::listen(busy.get(), 0), 0);
+    const Client waiting = Client::at_path(path_);  // and there is no room for another
+    EXPECT_EQ(failure(), "unix:" + path_ + ": another process listens there");
+    EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
 TEST_F(UnixListener, LeavesOtherFilesAlone) {
     std::ofstream(path_) << "precious";
     EXPECT_EQ(failure(), "unix:" + path_ + ": there is a file that is no socket");

@@ -116,6 +116,18 @@ TEST_F(Monitored, AHalfClosedClientGetsItsAnswersAndThenTheEnd) {
     loop_.until([&] { return server.clients() == 0; });
 }
 
+TEST_F(Monitored, ALastLineWithoutANewlineIsAnsweredLater) {
+    monitor_->serve_text("unix:" + path_);
+    Client client = Client::at_path(path_);
+    client.send("sample-later");
+    client.shut_down();
+    loop_.until([&] { return !kept_.empty(); });
+    loop_.settle();
+    kept_.at(0)(Json{{"done", true}});
+    loop_.until([&] { return client.at_end(); });
+    EXPECT_TRUE(client.has("done: true\n"));
+}
+
 TEST_F(Monitored, AClientThatLeavesDuringACommandIsForgotten) {
     const StreamServer& server = serve_qmp();
     Client client = negotiated();
@@ -136,6 +148,19 @@ TEST_F(Monitored, AnAnswerAfterTheMonitorsEndIsDropped) {
     kept_.at(0)(Json::object());
     EXPECT_TRUE(client.at_end());
     EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(Monitored, WhileACommandRunsItsClientIsNotReadFrom) {
+    serve_qmp();
+    Client client = negotiated();
+    client.send(command("sample-later", 1));
+    loop_.until([&] { return !kept_.empty(); });
+    size_t taken = 0;
+    for (int i = 0; i < 200; ++i) {
+        taken += client.send(std::string(65'536, ' '));
+        loop_.settle();
+    }
+    EXPECT_LT(taken, 4u << 20);  // what the kernel keeps
 }
 
 TEST_F(Monitored, AClientThatDoesNotReadGetsNoMoreBegun) {
@@ -316,6 +341,37 @@ TEST_F(Served, ASlowClientTimesOut) {
     Client client = Client::at_path(path_);
     loop_.until([&] { return client.at_end(); });
     EXPECT_EQ(server.counters().timed_out, 1u);
+}
+
+/// Has its say and ends.
+class Farewell final : public Session {
+  public:
+    explicit Farewell(SessionOutput& output) : output_(output) {}
+    void start() override {
+        output_.send("bye");
+        output_.end();
+    }
+    void feed(std::string_view) override { output_.send("more"); }
+    void finish() override {}
+    void resume() override {}
+    bool idle() const override { return true; }
+
+  private:
+    SessionOutput& output_;
+};
+
+TEST_F(Served, ASessionThatEndsClosesItsHalfAndWaitsForTheClients) {
+    const auto farewell = [](SessionOutput& output) { return std::make_unique<Farewell>(output); };
+    StreamServer server(loop_.context(), farewell, {});
+    server.listen(parse_listen_address("unix:" + path_));
+    Client client = Client::at_path(path_);
+    loop_.until([&] { return client.at_end(); });
+    client.send("anything");
+    loop_.settle();
+    EXPECT_EQ(client.received(), "bye");
+    EXPECT_EQ(server.clients(), 1u);
+    client.leave();
+    loop_.until([&] { return server.clients() == 0; });
 }
 
 TEST_F(Served, PipesServeAsWellAsASocket) {

@@ -74,8 +74,11 @@ class Client {
     }
 
     bool connected() const { return connected_; }
-    void send(const std::string& text) {
-        ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    /// How much of it found room.
+    size_t send(const std::string& text) {
+        const ssize_t size =
+            ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        return size < 0 ? 0 : static_cast<size_t>(size);
     }
     void shut_down() { shutdown(socket_.get(), SHUT_WR); }
     void leave() { socket_ = {}; }
