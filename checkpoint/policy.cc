@@ -5,8 +5,24 @@
 
 namespace colo {
 
+namespace {
+
+CheckpointRequest periodic(Time now) {
+    CheckpointRequest request;
+    request.reason = Reason::kPeriodic;
+    request.when = now;
+    return request;
+}
+
+}  // namespace
+
 CheckpointPolicy::CheckpointPolicy(const PolicyConfig& config, Time now)
     : config_(config), simple_(config.simple), last_over_(now) {}
+
+void CheckpointPolicy::configure(const PolicyConfig& config) {
+    config_ = config;
+    simple_.configure(config.simple);
+}
 
 void CheckpointPolicy::request(const CheckpointRequest& request) {
     ++counters_.requests;
@@ -54,12 +70,7 @@ Time CheckpointPolicy::next_deadline() const { return std::min(due(), simple_.ne
 std::optional<CheckpointRequest> CheckpointPolicy::order(Time now) {
     simple_.tick(now);
     if (due() > now) return std::nullopt;
-    if (state_ == State::kIdle) {
-        CheckpointRequest periodic;
-        periodic.reason = Reason::kPeriodic;
-        periodic.when = now;
-        want(periodic);
-    }
+    if (state_ == State::kIdle) want(periodic(now));
     if (state_ == State::kOrdered) ++counters_.repeated;
     state_ = State::kOrdered;
     ordered_at_ = now;
@@ -78,27 +89,29 @@ void CheckpointPolicy::fenced() {
     after_.reset();
 }
 
-void CheckpointPolicy::completed(Time now) {
+CheckpointRequest CheckpointPolicy::completed(Time now) {
     const bool ordered = state_ == State::kOrdered || state_ == State::kRunning;
-    const Reason reason = wanted_ ? wanted_->reason : Reason::kPeriodic;
+    const CheckpointRequest answered = wanted_ ? *wanted_ : periodic(now);
     ++counters_.completed;
-    ++counters_.by_reason[static_cast<size_t>(reason)];
+    ++counters_.by_reason[static_cast<size_t>(answered.reason)];
     if (ordered) counters_.longest = std::max(counters_.longest, now - ordered_at_);
     last_over_ = now;
-    simple_.completed(reason, now);
+    simple_.completed(answered.reason, now);
     wanted_.reset();
     state_ = State::kIdle;
     if (after_) {
         want(*after_);
         after_.reset();
     }
+    return answered;
 }
 
-void CheckpointPolicy::aborted(Time now) {
-    last_over_ = now;
-    if (after_ && !wanted_) wanted_ = after_;
+void CheckpointPolicy::restart(Time now) {
+    wanted_.reset();
     after_.reset();
-    state_ = wanted_ ? State::kWanted : State::kIdle;
+    state_ = State::kIdle;
+    last_over_ = now;
+    simple_ = SimpleMode(config_.simple);
 }
 
 }  // namespace colo

@@ -53,15 +53,17 @@ class CheckpointPolicy {
     void replied(Time now);
     /// RECEIVED, and all that was held has gone out: what was asked for since REPLY is settled, too.
     void fenced();
-    /// LOADED: it is over. Also for one that nobody ordered (QEMU's own timer): `periodic` then.
-    void completed(Time now);
-    /// It came to nothing (the channel broke); what was wanted is wanted still.
-    void aborted(Time now);
+    /// LOADED: it is over. Returns what it was for: kPeriodic for one that nobody asked for (QEMU's own
+    /// timer).
+    CheckpointRequest completed(Time now);
+    /// A new pair begins, all equal: nothing is wanted, the VMs are compared.
+    void restart(Time now);
 
     /// What the comparator should do until the next fence.
     bool compares() const { return simple_.compares(); }
     SimpleMode::State mode() const { return simple_.state(); }
-    PolicyConfig& config() { return config_; }
+    /// At any time.
+    void configure(const PolicyConfig& config);
     const PolicyCounters& counters() const { return counters_; }
 
   private:

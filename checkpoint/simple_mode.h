@@ -29,6 +29,8 @@ class SimpleMode {
 
     explicit SimpleMode(const SimpleModeConfig& config) : config_(config) {}
 
+    void configure(const SimpleModeConfig& config) { config_ = config; }
+
     /// A checkpoint is wanted.
     void requested(Reason reason, Time now);
     /// A checkpoint is over. State changes towards comparing happen here: only a fence makes both

@@ -18,9 +18,14 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"certs", colo::certs_command, "make the certificates of two hosts"},
     {"monitor", colo::monitor_command, "talk to a running colo-proxy"},
+    {"primary", colo::pair_command, "protect a VM: the proxy beside the primary"},
+    {"qemu-args", colo::qemu_args_command, "print the options with which QEMU fits primary and secondary"},
     {"replay", colo::replay_command, "compare two recordings, one of each VM"},
     {"run", colo::run_command, "host netdev filter objects, as QEMU's options describe them"},
+    {"secondary", colo::pair_command, "protect a VM: the proxy beside the secondary"},
+    {"tunnel", colo::tunnel_command, "carry connections to the other host, encrypted"},
 };
 
 void print_usage(std::FILE* out) {

@@ -6,7 +6,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

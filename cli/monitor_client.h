@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "monitor/file_descriptor.h"
+#include "io/file_descriptor.h"
 #include "monitor/json.h"
 #include "monitor/json_framer.h"
 

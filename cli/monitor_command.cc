@@ -5,7 +5,6 @@
 
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/monitor_client.h"
 #include "cli/monitor_terminal.h"
+#include "monitor/json_value.h"
 #include "monitor/readable.h"
 #include "monitor/words.h"
 

@@ -2,10 +2,10 @@
 #include "cli/monitor_completion.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "monitor/command_registry.h"
+#include "monitor/json_value.h"
 
 namespace colo {
 

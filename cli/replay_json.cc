@@ -2,10 +2,10 @@
 #include "cli/replay_json.h"
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "filter/flow_json.h"
+#include "monitor/json_value.h"
 
 namespace colo {
 

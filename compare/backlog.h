@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "compare/chunk.h"
+#include "compare/byte_chunk.h"
 #include "compare/flow.h"
 #include "compare/list.h"
 #include "compare/node_pool.h"
@@ -24,7 +24,7 @@ struct KeptBytes {
 };
 
 using ParkedFifo = Fifo<Parked, &Parked::next>;
-using ChunkFifo = Fifo<Chunk, &Chunk::next>;
+using ChunkFifo = Fifo<ByteChunk, &ByteChunk::next>;
 
 struct Backlog {
     uint32_t flow = kNoFlow;

@@ -44,8 +44,8 @@ class Backlogs {
     /// All in use, in the order in which they began.
     Backlog* first() const { return chain_.front(); }
 
-    Chunk* make_chunk() { return chunks_.make(); }
-    void recycle(Chunk* chunk) { chunks_.recycle(chunk); }
+    ByteChunk* make_chunk() { return chunks_.make(); }
+    void recycle(ByteChunk* chunk) { chunks_.recycle(chunk); }
     std::unique_ptr<KeptBytes> make_kept(Seq begin);
     void recycle(std::unique_ptr<KeptBytes> kept);
 
@@ -55,7 +55,7 @@ class Backlogs {
     std::vector<std::unique_ptr<Backlog>> slots_;
     std::vector<uint32_t> free_;
     Chain<Backlog, &Backlog::previous, &Backlog::next> chain_;
-    NodePool<Chunk> chunks_;
+    NodePool<ByteChunk> chunks_;
     std::vector<std::unique_ptr<KeptBytes>> spare_kept_;
 };
 

@@ -58,9 +58,13 @@ Comparator::~Comparator() {
 // --- What comes in -------------------------------------------------------------------------------
 
 void Comparator::primary(Frame frame, Time now) {
+    const PacketView view = parse(frame.bytes(), frame.wire_size());
+    primary(std::move(frame), view, now);
+}
+
+void Comparator::primary(Frame frame, const PacketView& view, Time now) {
     context_.now = now;
     ++counters_.primary_frames;
-    const PacketView view = parse(frame.bytes(), frame.wire_size());
     if (is_odd(view)) [[unlikely]] count_anomalies(view);
     if (view.is_fragment) [[unlikely]] {
         ++counters_.fragments;
@@ -92,8 +96,11 @@ void Comparator::secondary(Frame frame, uint32_t epoch, Time now) {
 }
 
 void Comparator::input(const Frame& frame, Time now) {
+    input(parse(frame.bytes(), frame.wire_size()), now);
+}
+
+void Comparator::input(const PacketView& view, Time now) {
     context_.now = now;
-    const PacketView view = parse(frame.bytes(), frame.wire_size());
     if (view.is_fragment || !view.is_tcp()) return;
     const FlowKey key = key_of_input(view);
     if (Flow* flow = table_.find(key)) tcp_.input(*flow, view);
@@ -340,32 +347,30 @@ COLO_HOT void Comparator::secondary_segment(Flow& flow, Frame&& frame, const Pac
     Backlog* backlog = backlogs_.find(flow);
     const bool must_queue = backlog && !backlog->secondary_deferred.empty();
     if (!must_queue && tcp_.secondary(flow, frame, view)) return;
-    defer_secondary(flow, context_.backlog_of(flow), std::move(frame));
+    defer_secondary(context_.backlog_of(flow), std::move(frame), view.has(tcp_flag::kSyn));
 }
 
-/// Above the cap what comes is dropped; but that there was a SYN, the first that is deferred, has to be
-/// remembered: what the secondary says behind it is not of the incarnation the primary is in.
-void Comparator::defer_secondary(const Flow& flow, Backlog& backlog, Frame&& frame) {
-    if (context_.secondary_is_full(backlog)) {
-        ++counters_.secondary_over_cap;
-        if (!backlog.secondary_deferred.empty()) return;
-        frame = Frame();
+/// Above the cap what comes is dropped, but for the latest SYN: which incarnation the secondary is in
+/// has to be known, else what it says there would count in the one the primary is in.
+void Comparator::defer_secondary(Backlog& backlog, Frame&& frame, bool is_syn) {
+    const bool over_cap = context_.secondary_is_full(backlog);
+    if (over_cap) ++counters_.secondary_over_cap;
+    if (over_cap && !is_syn) return;
+    Parked* last = backlog.secondary_deferred.back();
+    if (over_cap && last && last->over_cap) {
+        room_.replace_secondary(last, std::move(frame));
+        return;
     }
     Parked* parked = room_.keep_secondary(std::move(frame), context_.now, false);
-    parked->begin = flow.origin;
+    parked->over_cap = over_cap;
     backlog.secondary_deferred.push_back(parked);
 }
 
 void Comparator::drain_secondary(Flow& flow, Backlog& backlog) {
     while (!backlog.secondary_deferred.empty()) {
-        Parked& first = *backlog.secondary_deferred.front();
-        if (!first.frame) {  // a SYN that was dropped: over when the primary has begun anew
-            if (first.begin == flow.origin) return;
-            room_.drop_secondary(backlog.secondary_deferred.pop_front(), false);
-            continue;
-        }
-        const PacketView view = parse(first.frame.bytes(), first.frame.wire_size());
-        if (!tcp_.secondary(flow, first.frame, view)) return;
+        const Frame& first = backlog.secondary_deferred.front()->frame;
+        const PacketView view = parse(first.bytes(), first.wire_size());
+        if (!tcp_.secondary(flow, first, view)) return;
         room_.drop_secondary(backlog.secondary_deferred.pop_front(), false);
     }
 }

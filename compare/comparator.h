@@ -64,10 +64,13 @@ class Comparator {
 
     /// A frame the primary VM sent.
     void primary(Frame frame, Time now);
+    /// The same for callers that have parsed the frame already.
+    void primary(Frame frame, const PacketView& view, Time now);
     /// A frame the secondary VM sent in `epoch`; of an older epoch it counts for nothing.
     void secondary(Frame frame, uint32_t epoch, Time now);
     /// A frame towards the VMs. Only looked at: no client packet alone changes a flow's state.
     void input(const Frame& frame, Time now);
+    void input(const PacketView& view, Time now);
     /// Does what is due.
     void tick(Time now);
     /// When tick() next has something to do.
@@ -144,7 +147,7 @@ class Comparator {
     Flow* compared_flow(const FlowKey& key, Phase first_phase);
     void settle_secondary(Flow& flow);
     void secondary_segment(Flow& flow, Frame&& frame, const PacketView& view);
-    void defer_secondary(const Flow& flow, Backlog& backlog, Frame&& frame);
+    void defer_secondary(Backlog& backlog, Frame&& frame, bool is_syn);
     void drain_secondary(Flow& flow, Backlog& backlog);
     void drop_deferred_secondary(Backlog& backlog);
 

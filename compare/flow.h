@@ -11,7 +11,7 @@
 #include "packet/flow_key.h"
 #include "packet/seq.h"
 #include "packet/tcp_options.h"
-#include "tcpstack/stream.h"
+#include "tcpstack/tcp_stream.h"
 
 namespace colo {
 
@@ -37,7 +37,7 @@ enum class Mark : uint16_t {
     kUnprotected = 1 << 9,     ///< options that cannot be rewritten: released by checkpoints only
     kPhaseWord = 1 << 10,      ///< phase_word is valid (kClosing: always)
     kClientIsn = 1 << 11,      ///< client_isn and primary_ack are valid
-    kSynSettled = 1 << 12,     ///< a fence has settled the SYN
+    kBeginSettled = 1 << 12,   ///< a fence has settled the SYN, or all below where it was taken up
     kUntilFence = 1 << 13,     ///< output is held, uncompared, until the next fence
     kTouched = 1 << 14,        ///< used since eviction last looked
     kPositionalRst = 1 << 15,  ///< the secondary's RST ends its stream, at secondary_fin
@@ -52,8 +52,8 @@ struct alignas(64) Flow {
     Phase phase = Phase::kHalfOpen;
     uint8_t rule = kNoRule;  ///< passthrough rule that covers the flow
     uint16_t marks = 0;
-    Stream primary;
-    Stream secondary;
+    TcpStream primary;
+    TcpStream secondary;
     // -- second cache line
     uint64_t verified = 0;   ///< both streams are equal up to here, from origin
     Seq origin;              ///< of stream offset 0
@@ -93,7 +93,7 @@ struct alignas(64) Flow {
     bool reassembling() const { return primary.reassembling() || secondary.reassembling(); }
     /// Position up to which both streams are equal.
     Seq verified_seq() const { return origin + static_cast<uint32_t>(verified); }
-    /// Stream offset of a position near `verified`.
+    /// TcpStream offset of a position near `verified`.
     uint64_t offset_of(Seq position) const {
         return verified + static_cast<uint64_t>(static_cast<int64_t>(position - verified_seq()));
     }

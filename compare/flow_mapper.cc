@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "packet/own_frame.h"
 #include "packet/rewrite.h"
 #include "packet/vnet_header.h"
 
@@ -28,17 +29,33 @@ SegmentShift shift_of_quoted(QuotedSender sender, const Offset& vm_above_client)
 // --- Frames
 
 Frame FlowMapper::input(Frame frame, Time now) {
-    ++counters_.input_frames;
     PacketView view = parse(frame.bytes(), frame.wire_size());
-    if (view.is_tcp()) return input_segment(std::move(frame), view, now);
-    return change_quoted(std::move(frame), view, QuotedSender::kGuest);
+    return input(std::move(frame), view, now);
 }
 
 Frame FlowMapper::output(Frame frame, Time now) {
-    ++counters_.output_frames;
     PacketView view = parse(frame.bytes(), frame.wire_size());
-    if (view.is_tcp()) return output_segment(std::move(frame), view, now);
-    return change_quoted(std::move(frame), view, QuotedSender::kPeer);
+    return output(std::move(frame), view, now);
+}
+
+Frame FlowMapper::input(Frame frame, PacketView& view, Time now) {
+    ++counters_.input_frames;
+    if (view.is_tcp()) return input_segment(std::move(frame), view, now);
+    return change_quoted(std::move(frame), view, QuotedSender::kGuest, Without::kTotal);
+}
+
+Frame FlowMapper::output(Frame frame, PacketView& view, Time now) {
+    return map_output(std::move(frame), view, Without::kTotal, now);
+}
+
+Frame FlowMapper::output_for_comparator(Frame frame, PacketView& view, Time now) {
+    return map_output(std::move(frame), view, Without::kBase, now);
+}
+
+Frame FlowMapper::map_output(Frame frame, PacketView& view, Without without, Time now) {
+    ++counters_.output_frames;
+    if (view.is_tcp()) return output_segment(std::move(frame), view, without, now);
+    return change_quoted(std::move(frame), view, QuotedSender::kPeer, without);
 }
 
 void FlowMapper::note_output(const PacketView& view, Time now) {
@@ -57,12 +74,19 @@ Frame FlowMapper::input_segment(Frame frame, PacketView& view, Time now) {
     return change_segment(std::move(frame), view, shift, counters_.input_mapped);
 }
 
-Frame FlowMapper::output_segment(Frame frame, PacketView& view, Time now) {
+Frame FlowMapper::output_segment(Frame frame, PacketView& view, Without without, Time now) {
     const SegmentNumbers segment(view);
     const MappedFlow* flow = vm_sent(key_of_output(view), segment, now);
-    if (!flow || !flow->mapping.total()) return frame;
-    return change_segment(std::move(frame), view, flow->mapping.output_shift(segment),
+    const auto offset = flow ? above(flow->mapping, without) : std::nullopt;
+    if (!offset) return frame;
+    return change_segment(std::move(frame), view, flow->mapping.output_shift(segment, *offset),
                           counters_.output_mapped);
+}
+
+/// Nothing where it is not known.
+std::optional<Offset> FlowMapper::above(const FlowMapping& mapping, Without without) {
+    if (without == Without::kTotal) return mapping.total();
+    return mapping.is_unsettled() ? std::nullopt : std::optional(mapping.base());
 }
 
 Frame FlowMapper::change_segment(Frame frame, PacketView& view, const SegmentShift& shift,
@@ -76,21 +100,23 @@ Frame FlowMapper::change_segment(Frame frame, PacketView& view, const SegmentShi
 }
 
 /// All that is no TCP segment: only what errors quote has numbers.
-Frame FlowMapper::change_quoted(Frame frame, PacketView& view, QuotedSender sender) {
+Frame FlowMapper::change_quoted(Frame frame, PacketView& view, QuotedSender sender,
+                                Without without) {
     auto error = parse_icmp_error(view);
     if (!error || !error->seq) {
         count_passed(view);
         return frame;
     }
     MappedFlow* flow = find(quoted_flow(*error, sender));
-    if (!flow || flow->mapping.is_zero()) return frame;
+    const auto offset = flow ? above(flow->mapping, without) : std::nullopt;
+    if (offset.value_or(Offset{}) == Offset{}) return frame;
     ++(sender == QuotedSender::kPeer ? counters_.output_mapped : counters_.input_mapped);
     Frame ours = own(std::move(frame), view);
     const MutableBytes bytes = ours.mutable_bytes();
     error = parse_icmp_error(view);
     const uint32_t checksum_at = view.l4_offset + kIcmpChecksum;
     const uint16_t checksum = load_be16(&bytes[checksum_at]);
-    shift_quoted(bytes, view, *error, shift_of_quoted(sender, *flow->mapping.total()));
+    shift_quoted(bytes, view, *error, shift_of_quoted(sender, *offset));
     // One that is still to be made covers no quote yet.
     const auto header = parse_vnet_header(ours.front());
     const bool is_partial =
@@ -103,8 +129,7 @@ Frame FlowMapper::change_quoted(Frame frame, PacketView& view, QuotedSender send
 Frame FlowMapper::own(Frame frame, PacketView& view) {
     if (!frame.is_shared()) return frame;
     ++counters_.copied;
-    Frame copy = frame.front().empty() ? pool_.copy(frame.bytes(), frame.wire_size())
-                                       : pool_.copy_with_front(frame.front(), frame.bytes());
+    Frame copy = own_frame(pool_, std::move(frame));
     view.data = copy.data();
     return copy;
 }
@@ -126,6 +151,8 @@ MappedFlow* FlowMapper::find(const FlowKey& key) {
 }
 
 void FlowMapper::client_sent(MappedFlow& flow, const SegmentNumbers& segment, Time now) {
+    const Offset base = flow.mapping.base();
+    const bool was_unsettled = flow.mapping.is_unsettled();
     switch (flow.mapping.client_sent(segment, learning(), now)) {
         case FlowMapping::Lesson::kNone:
             break;
@@ -140,6 +167,8 @@ void FlowMapper::client_sent(MappedFlow& flow, const SegmentNumbers& segment, Ti
             break;
     }
     table_.relist(flow, now);
+    const bool is_news = flow.mapping.base() != base || flow.mapping.is_unsettled() != was_unsettled;
+    if (is_news && table_.observer()) table_.observer()->base_changed(flow.key, flow.mapping.base());
 }
 
 MappedFlow* FlowMapper::vm_sent(const FlowKey& key, const SegmentNumbers& segment, Time now) {
@@ -203,6 +232,15 @@ bool FlowMapper::set_base(const FlowKey& key, const Offset& base, Time now) {
         return true;
     }
     return base == Offset{} || create(key, FlowMapping::settled(epoch_, base), now);
+}
+
+bool FlowMapper::set_unsettled(const FlowKey& key, const Handshake& handshake, Time now) {
+    const auto mapping = FlowMapping::unsettled(epoch_, handshake);
+    MappedFlow* flow = find(key);
+    if (!flow) return create(key, mapping, now);
+    flow->mapping = mapping;
+    table_.relist(*flow, now);
+    return true;
 }
 
 void FlowMapper::fence() {

@@ -30,7 +30,8 @@
 //     This is sound only while output goes out compared: otherwise the first ack seen may be ahead
 //     of the ISN. Data in a SYN make the ack ambiguous; then nothing is learnt and a checkpoint has
 //     to help.
-//   - After a failover, from acks, for handshakes that were under way.
+//   - After a failover, from acks, for handshakes that were under way. What is learnt then is a base;
+//     a new secondary is told (BaseObserver), or learns it from the same ack: set_unsettled().
 //
 // Forgery. A stranger (not on the path) sees none of the numbers. An ack is believed only for a
 // handshake that the VM has answered, and only if its seq is that client's next byte, which a
@@ -59,6 +60,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "compare/base_observer.h"
 #include "compare/flow_mapping.h"
 #include "compare/mapper_counters.h"
 #include "compare/mapping_table.h"
@@ -82,6 +84,12 @@ class FlowMapper {
     Frame input(Frame frame, Time now);
     /// VM -> client.
     Frame output(Frame frame, Time now);
+    /// The same for callers that have parsed the frame already; `view` follows what comes back.
+    Frame input(Frame frame, PacketView& view, Time now);
+    Frame output(Frame frame, PacketView& view, Time now);
+    /// Instead of output(), for a comparator that works in the client's space and knows delta itself:
+    /// mapped by base alone.
+    Frame output_for_comparator(Frame frame, PacketView& view, Time now);
     /// Instead of output(), where the VM's frames are wanted in its own numbers.
     void note_output(const PacketView& view, Time now);
 
@@ -91,6 +99,9 @@ class FlowMapper {
     void learn(const FlowKey& flow, const Announcement& announced, Time now);
     /// The flow's primary is a survivor. False (counted) when there is no room.
     bool set_base(const FlowKey& flow, const Offset& base, Time now);
+    /// The flow's primary is a survivor, and its base is not known there either. It becomes known by
+    /// the client's ack, here as there, or by set_base(). Returns as set_base() does.
+    bool set_unsettled(const FlowKey& flow, const Handshake& handshake, Time now);
     /// A checkpoint: the VM has become a copy of the primary. Its frames from before must not be
     /// handed in any more. Without effect on a VM that goes on alone.
     void fence();
@@ -99,6 +110,12 @@ class FlowMapper {
     /// Calls visit(key, base) for each flow whose base is not 0: for a new secondary.
     template <typename Visit>
     void bases(Visit visit);
+    /// Calls visit(key, handshake) for each flow whose base is not known: the same.
+    template <typename Visit>
+    void handshakes(Visit visit);
+    /// Is told what changes after bases() and handshakes(); null: nobody is. Must outlive the mapper
+    /// or be taken away.
+    void set_observer(BaseObserver* observer) { table_.set_observer(observer); }
 
     // --- Figures
 
@@ -108,14 +125,19 @@ class FlowMapper {
     const MapperCounters& counters() const { return counters_; }
 
   private:
+    /// Which of a VM's offsets its output is to be freed from.
+    enum class Without : uint8_t { kTotal, kBase };
+
     MappedFlow* find(const FlowKey& key);
     Learning learning() const { return is_alone_ ? Learning::kFromAcks : learning_; }
 
+    static std::optional<Offset> above(const FlowMapping& mapping, Without without);
+    Frame map_output(Frame frame, PacketView& view, Without without, Time now);
     Frame input_segment(Frame frame, PacketView& view, Time now);
-    Frame output_segment(Frame frame, PacketView& view, Time now);
+    Frame output_segment(Frame frame, PacketView& view, Without without, Time now);
     Frame change_segment(Frame frame, PacketView& view, const SegmentShift& shift,
                          uint64_t& counter);
-    Frame change_quoted(Frame frame, PacketView& view, QuotedSender sender);
+    Frame change_quoted(Frame frame, PacketView& view, QuotedSender sender, Without without);
     MappedFlow* vm_sent(const FlowKey& key, const SegmentNumbers& segment, Time now);
     MappedFlow* vm_syn(MappedFlow* flow, const FlowKey& key, const SegmentNumbers& syn, Time now);
     MappedFlow* take_up(const FlowKey& key, const SegmentNumbers& segment, Time now);
@@ -131,6 +153,13 @@ class FlowMapper {
     MappingTable table_;
     FramePool& pool_;
 };
+
+template <typename Visit>
+void FlowMapper::handshakes(Visit visit) {
+    table_.for_each([&](const MappedFlow& flow) {
+        if (flow.mapping.is_unsettled()) visit(flow.key, flow.mapping.handshake());
+    });
+}
 
 template <typename Visit>
 void FlowMapper::bases(Visit visit) {

@@ -46,6 +46,33 @@ FlowMapping FlowMapping::settled(uint32_t epoch, const Offset& base) {
     return mapping;
 }
 
+FlowMapping FlowMapping::unsettled(uint32_t epoch, const Handshake& handshake) {
+    FlowMapping mapping(epoch);
+    mapping.copied_ = true;
+    mapping.set(kSyn | kVmNext);
+    if (handshake.is_active) mapping.set(kActive);
+    if (handshake.is_ambiguous) mapping.set(kAmbiguous);
+    mapping.isn_ = handshake.isn;
+    mapping.vm_next_ = handshake.next;
+    if (handshake.ack) {
+        mapping.vm_ack_ = *handshake.ack;
+        mapping.set(kVmAck);
+    }
+    if (handshake.stamps) {
+        mapping.first_tsval_ = handshake.stamps->first;
+        mapping.latest_tsval_ = handshake.stamps->latest;
+        mapping.set(kFirstTsval | kLatestTsval);
+    }
+    return mapping;
+}
+
+Handshake FlowMapping::handshake() const {
+    Handshake handshake{isn_, vm_next_, {}, {}, has(kActive), has(kAmbiguous)};
+    if (has(kVmAck)) handshake.ack = vm_ack_;
+    if (has(kFirstTsval) && has(kLatestTsval)) handshake.stamps = {first_tsval_, latest_tsval_};
+    return handshake;
+}
+
 std::optional<Offset> FlowMapping::total() const {
     if (!has(kDeltaKnown)) return std::nullopt;
     return base_ + delta_;
@@ -138,9 +165,9 @@ void FlowMapping::note_vm_rst(const SegmentNumbers& rst) {
     if (is_at_its_end && !refuses_without_number(rst)) set(kReset);
 }
 
-SegmentShift FlowMapping::output_shift(const SegmentNumbers& segment) const {
+SegmentShift FlowMapping::output_shift(const SegmentNumbers& segment, const Offset& above) const {
     if (refuses_without_number(segment)) return {};
-    SegmentShift shift = shift_of_output(*total());
+    SegmentShift shift = shift_of_output(above);
     if (!segment.tsval) shift.tsval = 0;
     return shift;
 }
@@ -152,7 +179,8 @@ FlowMapping::Lesson FlowMapping::client_sent(const SegmentNumbers& segment, Lear
     if (!segment.has(tcp_flag::kAck)) return Lesson::kNone;
     if (has(kEarlier)) choose(segment.ack);
     Lesson lesson = Lesson::kNone;
-    if (learning == Learning::kFromAcks && may_learn(segment)) lesson = learn(segment);
+    const bool learns = learning == Learning::kFromAcks || is_unsettled();
+    if (learns && may_learn(segment)) lesson = learn(segment);
     if (has(kDeltaKnown)) {
         if (!segment.has(tcp_flag::kRst)) note_client_ack(segment.ack);
         if (segment.echo) note_echo(*segment.echo, now);
@@ -188,10 +216,11 @@ bool FlowMapping::may_learn(const SegmentNumbers& segment) const {
 FlowMapping::Lesson FlowMapping::learn(const SegmentNumbers& segment) {
     if (has(kAmbiguous)) return Lesson::kAmbiguous;
     const Lesson lesson = has(kDeltaKnown) ? Lesson::kCorrected : Lesson::kLearnt;
-    Offset& offset = alone_ ? base_ : delta_;
+    Offset& offset = learns_base() ? base_ : delta_;
     offset.seq = (isn_ + 1) - segment.ack;
     offset.timestamp = segment.echo && has(kLatestTsval) ? latest_tsval_ - *segment.echo : 0;
     origin_ = segment.ack;
+    copied_ = false;
     clear(kEcho);  // a wrong offset let it pass
     set(kDeltaKnown);
     return lesson;
@@ -200,7 +229,7 @@ FlowMapping::Lesson FlowMapping::learn(const SegmentNumbers& segment) {
 /// The client's ack chooses among announced numbers only.
 void FlowMapping::choose(Seq ack) {
     if (earlier_.origin == ack) {
-        (alone_ ? base_ : delta_) = earlier_.delta;
+        (learns_base() ? base_ : delta_) = earlier_.delta;
         origin_ = ack;
     }
     if (origin_ == ack) clear(kEarlier);
@@ -246,6 +275,14 @@ FlowMapping::InputShift FlowMapping::input_shift(const SegmentNumbers& segment) 
 
 // --- What the link and the checkpoints say
 
+void FlowMapping::set_base(const Offset& base) {
+    base_ = base;
+    if (!copied_) return;
+    copied_ = false;
+    origin_ = (isn_ + 1).shifted(negated(base.seq));
+    set(kDeltaKnown);
+}
+
 void FlowMapping::announce(const Announcement& announced) {
     const bool other = announced.again && has(kDeltaKnown) && origin_ != announced.origin;
     if (other) {
@@ -262,6 +299,7 @@ void FlowMapping::announce(const Announcement& announced) {
 void FlowMapping::enter_epoch(uint32_t epoch) {
     if (epoch_ == epoch) return;
     epoch_ = epoch;
+    if (copied_) return;  // the numbers of the handshake are the primary's, too
     clear(kEarlier | kAmbiguous | kFirstTsval | kLatestTsval);
     if (has(kDeltaKnown)) {
         isn_ = isn_.shifted(negated(delta_.seq));

@@ -48,6 +48,8 @@ class FlowMapping {
     explicit FlowMapping(uint32_t epoch) : epoch_(epoch) {}
     /// A flow that is met in its middle: the VM counts as the client does, but for `base`.
     static FlowMapping settled(uint32_t epoch, const Offset& base);
+    /// The VM is, or will be, a copy of one that went on alone during `handshake`.
+    static FlowMapping unsettled(uint32_t epoch, const Handshake& handshake);
 
     /// True when `syn` (or a SYN-ACK) of the VM belongs to the handshake that is known already.
     bool continues(const SegmentNumbers& syn) const;
@@ -59,8 +61,13 @@ class FlowMapping {
     Lesson client_sent(const SegmentNumbers& segment, Learning learning, Time now);
 
     void announce(const Announcement& announced);
-    void set_base(const Offset& base) { base_ = base; }
+    void set_base(const Offset& base);
+    /// 0 where it is not known (yet).
     const Offset& base() const { return base_; }
+    /// Whether the client's first ack is to tell the base.
+    bool is_unsettled() const { return learns_base() && has(kSyn) && !has(kDeltaKnown); }
+    /// While is_unsettled().
+    Handshake handshake() const;
     /// The VM's native space above the client's. Nothing while delta is not known.
     std::optional<Offset> total() const;
     bool is_zero() const { return total().value_or(Offset{}) == Offset{}; }
@@ -75,7 +82,8 @@ class FlowMapping {
     };
     /// total() must be known.
     InputShift input_shift(const SegmentNumbers& segment) const;
-    SegmentShift output_shift(const SegmentNumbers& segment) const;
+    /// To where the VM's numbers are `above`: total() for the client's space.
+    SegmentShift output_shift(const SegmentNumbers& segment, const Offset& above) const;
 
     MappingPhase phase() const;
 
@@ -108,6 +116,7 @@ class FlowMapping {
     void set(unsigned marks) { marks_ = static_cast<uint16_t>(marks_ | marks); }
     void clear(unsigned marks) { marks_ = static_cast<uint16_t>(marks_ & ~marks); }
 
+    bool learns_base() const { return alone_ || copied_; }
     bool answers_same_syn(const SegmentNumbers& syn) const;
     bool is_announced(const SegmentNumbers& syn) const;
     void note_vm_tsval(const SegmentNumbers& segment);
@@ -127,6 +136,7 @@ class FlowMapping {
 
     uint16_t marks_ = 0;
     bool alone_ = false;
+    bool copied_ = false;  ///< made by unsettled(); the base is not known, delta is 0
     uint32_t epoch_;  ///< in which delta_ and the VM's numbers below are valid
     Offset base_;
     Offset delta_;

@@ -12,6 +12,7 @@ class Fifo {
   public:
     bool empty() const { return !head_; }
     Node* front() const { return head_; }
+    Node* back() const { return tail_; }
     size_t size() const { return size_; }
 
     void push_back(Node* node) {
@@ -25,6 +26,15 @@ class Fifo {
         node->*Next = head_;
         head_ = node;
         if (!tail_) tail_ = node;
+        ++size_;
+    }
+
+    /// Behind `previous` (null: to the front).
+    void insert_after(Node* previous, Node* node) {
+        if (!previous) return push_front(node);
+        if (previous == tail_) return push_back(node);
+        node->*Next = previous->*Next;
+        previous->*Next = node;
         ++size_;
     }
 

@@ -4,30 +4,24 @@
 namespace colo {
 
 MappedFlow* MappingTable::find(const FlowKey& key) {
-    // Frames come in trains of one flow.
-    if (!recent_ || recent_->key != key) {
-        const auto found = index_.find(key);
-        if (found == index_.end()) return nullptr;
-        recent_ = *found;
-    }
-    recent_->touched = true;
-    return recent_;
+    MappedFlow* flow = flows_.find(key);
+    if (flow) flow->touched = true;
+    return flow;
 }
 
 MappedFlow* MappingTable::create(const FlowKey& key, const FlowMapping& mapping, Time now) {
     drop_expired(now);
     if (is_full() && !make_room()) return nullptr;
-    MappedFlow* flow = pool_.make(key, mapping);
-    index_.insert(flow);
+    MappedFlow* flow = flows_.make(key, mapping);
     enlist(*flow, mapping.phase());
     return flow;
 }
 
 void MappingTable::erase(MappedFlow& flow) {
-    index_.erase(&flow);
+    const bool has_base = flow.mapping.base() != Offset{} || flow.mapping.is_unsettled();
+    if (observer_ && has_base) observer_->base_changed(flow.key, Offset{});
     list(flow.listed).remove(&flow);
-    if (recent_ == &flow) recent_ = nullptr;
-    pool_.recycle(&flow);
+    flows_.erase(flow);
 }
 
 void MappingTable::enlist(MappedFlow& flow, MappingPhase phase) {

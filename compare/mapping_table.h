@@ -7,13 +7,13 @@
 #pragma once
 
 #include <array>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 
+#include "compare/base_observer.h"
+#include "compare/flow_index.h"
 #include "compare/flow_mapping.h"
 #include "compare/list.h"
 #include "compare/mapper_counters.h"
-#include "compare/node_pool.h"
 #include "packet/flow_key.h"
 #include "packet/time.h"
 
@@ -35,7 +35,7 @@ struct MappedFlow {
 class MappingTable {
   public:
     MappingTable(uint32_t max_flows, const FlowHash& hash, MapperCounters& counters)
-        : max_flows_(max_flows), index_(0, KeyHash{hash}), counters_(counters) {}
+        : max_flows_(max_flows), flows_(hash), counters_(counters) {}
 
     MappedFlow* find(const FlowKey& key);
     /// A new flow; evicts one when the table is full. Null when every flow has to stay. Evicting
@@ -49,27 +49,17 @@ class MappingTable {
     void heard(MappedFlow& flow, Time now);
     /// The epoch that evicting judges by.
     void set_epoch(uint32_t epoch) { epoch_ = epoch; }
+    /// Is told of flows with a base that go; null: nobody is.
+    void set_observer(BaseObserver* observer) { observer_ = observer; }
+    BaseObserver* observer() const { return observer_; }
 
-    uint32_t size() const { return static_cast<uint32_t>(index_.size()); }
+    uint32_t size() const { return flows_.size(); }
     /// Calls visit(flow), which may erase that flow.
     template <typename Visit>
     void for_each(Visit visit);
 
   private:
     using List = Chain<MappedFlow, &MappedFlow::previous, &MappedFlow::next>;
-    struct KeyHash {
-        using is_transparent = void;
-        using is_avalanching = void;
-        FlowHash hash;
-        size_t operator()(const FlowKey& key) const { return hash(key); }
-        size_t operator()(const MappedFlow* flow) const { return hash(flow->key); }
-    };
-    struct KeyEqual {
-        using is_transparent = void;
-        bool operator()(const MappedFlow* a, const MappedFlow* b) const { return a == b; }
-        bool operator()(const FlowKey& a, const MappedFlow* b) const { return a == b->key; }
-        bool operator()(const MappedFlow* a, const FlowKey& b) const { return a->key == b; }
-    };
     static constexpr Time kClosingLife = seconds(120);
     /// Live flows that eviction looks at before it gives up.
     static constexpr uint32_t kEvictionLooks = 16;
@@ -83,11 +73,10 @@ class MappingTable {
 
     uint32_t max_flows_;
     uint32_t epoch_ = 0;
-    boost::unordered_flat_set<MappedFlow*, KeyHash, KeyEqual> index_;
-    NodePool<MappedFlow> pool_;
+    FlowIndex<MappedFlow> flows_;
     std::array<List, kMappingPhases> lists_;
-    MappedFlow* recent_ = nullptr;  ///< the last one found
     MapperCounters& counters_;
+    BaseObserver* observer_ = nullptr;
 };
 
 template <typename Visit>

@@ -44,6 +44,26 @@ struct Announcement {
     friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 
+/// A handshake that was under way when its VM went on alone: it is not known by which numbers the
+/// client knows the VM. The client's first ack tells, to whoever stands beside this VM or its copy.
+struct Handshake {
+    struct Stamps {
+        uint32_t first;
+        uint32_t latest;
+
+        friend bool operator==(const Stamps&, const Stamps&) = default;
+    };
+
+    Seq isn;                 ///< the VM's own, and below
+    Seq next;                ///< behind all that the VM has sent
+    std::optional<Seq> ack;  ///< what the VM has acknowledged, if anything: the client's own number
+    std::optional<Stamps> stamps;  ///< TSvals of the VM's SYNs
+    bool is_active = false;        ///< the VM has sent a SYN of its own
+    bool is_ambiguous = false;     ///< with data: an ack may or may not cover them
+
+    friend bool operator==(const Handshake&, const Handshake&) = default;
+};
+
 struct FlowOffsets {
     std::optional<Offset> base;
     std::optional<Offset> delta;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "compare/chunk.h"
+#include "compare/byte_chunk.h"
 #include "packet/flow_key.h"
 #include "packet/frame.h"
 #include "packet/seq.h"
@@ -46,6 +46,7 @@ struct Parked {
     bool check_bytes = false;  ///< compare with what libslirp delivered before it goes
     bool never = false;        ///< only a fence may release it
     bool keep_alive = false;
+    bool over_cap = false;     ///< secondary's SYN, kept although its queue was full
     bool unprotected = false;  ///< carries options that no failover could continue
     Seq begin;                 ///< TCP: of the first payload byte
     Seq ack;
@@ -55,7 +56,7 @@ struct Parked {
     SynOptions syn;
     uint32_t digest = 0;       ///< datagrams: of the payload, to find twins quickly
     IcmpErrorFacts error;
-    Chunk chunk;               ///< the segment's payload while it waits in its stream
+    ByteChunk chunk;               ///< the segment's payload while it waits in its stream
 
     Parked* next = nullptr;           ///< in its flow's queue
     Parked* older = nullptr;          ///< of all that wait alike, in order of arrival

@@ -83,6 +83,7 @@ void TcpComparison::admit_syn(Flow& flow, Backlog& backlog, const Parked& segmen
         move_origin(flow, segment.begin, difference(delta_of(flow), moved));
         if (flow.has(Mark::kDeltaKnown)) announce(flow, flow.timestamps_delta(), true);
     }
+    if (!flow.has(Mark::kPrimarySyn)) flow.clear(Mark::kBeginSettled);
     flow.set(Mark::kPrimarySyn);
     flow.primary_syn = segment.syn;
     if (segment.has(tcp_flag::kAck)) flow.client_isn = segment.ack - 1;
@@ -126,6 +127,7 @@ void TcpComparison::adopt(Flow& flow, const Parked& segment) {
         initial = context_.offsets->initial_offset(flow.key).value_or(initial);
     }
     flow.set(Mark::kPrimarySeen);
+    flow.clear(Mark::kBeginSettled);
     if (!segment.has(tcp_flag::kRst)) flow.clear(Mark::kSecondaryRst);
     flow.verified = 0;
     flow.origin = initial.origin;
@@ -176,6 +178,7 @@ void TcpComparison::admit_out_of_order(Flow& flow, Backlog& backlog, Parked& seg
                                        const Segment& piece) {
     const Seq next = flow.primary.next();
     if (segment.begin < next) compare_with_held(flow, backlog, segment);
+    if (begins_below_origin(flow, segment)) segment.never = true;
     if (segment.end() > next && !backlog.kept) keep_from_here(flow, backlog);
 
     PrimarySink sink(*this, flow, backlog, segment);
@@ -187,6 +190,13 @@ void TcpComparison::admit_out_of_order(Flow& flow, Backlog& backlog, Parked& seg
         segment.check_bytes = true;
         ++backlog.checks_pending;
     }
+}
+
+/// A flow taken up in its middle begins at the first segment seen. What lies below may be a
+/// retransmission of what the client had before, or new and overtaken; nobody has compared it.
+bool TcpComparison::begins_below_origin(const Flow& flow, const Parked& segment) {
+    if (flow.has(Mark::kPrimarySyn) || flow.has(Mark::kBeginSettled)) return false;
+    return static_cast<int64_t>(flow.offset_of(segment.begin)) < 0;
 }
 
 /// RFC 1122 4.2.3.6: a probe at snd_nxt - 1, with or without a byte of garbage. Only sent when all
@@ -237,7 +247,7 @@ void TcpComparison::conflict(Flow& flow, Parked& segment, Seq position) {
 
 void TcpComparison::keep_from_here(Flow& flow, Backlog& backlog) {
     backlog.kept = context_.backlogs.make_kept(flow.verified_seq());
-    for (const Chunk* chunk = backlog.primary_bytes.front(); chunk; chunk = chunk->next) {
+    for (const ByteChunk* chunk = backlog.primary_bytes.front(); chunk; chunk = chunk->next) {
         const Bytes bytes = chunk->bytes();
         backlog.kept->bytes.insert(backlog.kept->bytes.end(), bytes.begin(), bytes.end());
     }
@@ -273,7 +283,7 @@ bool TcpComparison::may_go(Flow& flow, Backlog& backlog, Parked& segment) {
 
 bool TcpComparison::syn_covered(const Flow& flow, const Parked& segment) {
     const bool answered = flow.has(Mark::kSecondarySyn) && flow.has(Mark::kDeltaKnown);
-    return (answered || flow.has(Mark::kSynSettled)) && segment.syn == flow.secondary_syn;
+    return (answered || flow.has(Mark::kBeginSettled)) && segment.syn == flow.secondary_syn;
 }
 
 bool TcpComparison::fin_covered(const Flow& flow, const Parked& segment) {
@@ -390,10 +400,8 @@ void TcpComparison::settle(Flow& flow, Backlog& backlog, Fence fence) {
     backlog.primary_rst = nullptr;
     flow.verified += settled;
     flow.clear(Mark::kDiverged);
-    if (flow.has(Mark::kPrimarySyn)) {
-        flow.set(Mark::kSynSettled);
-        flow.secondary_syn = flow.primary_syn;
-    }
+    flow.set(Mark::kBeginSettled);
+    if (flow.has(Mark::kPrimarySyn)) flow.secondary_syn = flow.primary_syn;
     if (fence == Fence::kLive) {
         become_copy(flow, backlog, high);
     } else {
@@ -419,7 +427,7 @@ void TcpComparison::enter_epoch(Flow& flow) {
     if (flow.delta_epoch == context_.epoch) return;
     flow.delta = 0;
     flow.delta_epoch = context_.epoch;
-    if (flow.has(Mark::kPrimarySyn)) flow.set(Mark::kSynSettled);
+    if (flow.has(Mark::kPrimarySeen)) flow.set(Mark::kBeginSettled);
     copy_primary_marks(flow);
 }
 
@@ -451,8 +459,13 @@ void TcpComparison::drop_primary_bytes(Backlog& backlog) {
     while (!backlog.primary_bytes.empty()) drop_chunk(backlog.primary_bytes, true);
 }
 
-bool TcpComparison::ends_incarnation(const Flow& flow, const Stream& stream, Seq rst) {
-    if (!flow.has(Mark::kPrimarySyn)) return true;
+bool TcpComparison::near(Seq a, Seq b, SeqDelta most) {
+    const SeqDelta distance = a - b;
+    return distance < most && distance > -most;
+}
+
+bool TcpComparison::ends_incarnation(const Flow& flow, const TcpStream& stream, Seq rst) {
+    if (!flow.has(Mark::kPrimarySyn)) return near(rst, stream.next(), kSameStream);
     return rst >= flow.origin && rst <= stream.next() + kMostAhead;
 }
 

@@ -83,6 +83,7 @@ class TcpComparison {
     void set_delta(Flow& flow, SeqDelta delta);
     void admit_payload(Flow& flow, Backlog& backlog, Parked& segment);
     void admit_out_of_order(Flow& flow, Backlog& backlog, Parked& segment, const Segment& piece);
+    static bool begins_below_origin(const Flow& flow, const Parked& segment);
     static bool is_keep_alive(const Flow& flow, const Backlog& backlog, const Parked& segment);
     void compare_with_held(Flow& flow, Backlog& backlog, Parked& segment);
     void check_kept(Flow& flow, Backlog& backlog, Parked& segment);
@@ -90,12 +91,17 @@ class TcpComparison {
     void keep_from_here(Flow& flow, Backlog& backlog);
     void let_go_of_kept(Flow& flow, Backlog& backlog);
 
+    /// How far a segment may lie from what came before: more than any window in use. What lies
+    /// elsewhere is of another incarnation, and says nothing about this one.
+    static constexpr SeqDelta kSameStream = 1 << 26;
     /// What of a stream may be under way: an RST lies no further ahead.
     static constexpr uint32_t kMostAhead = 1u << 20;
 
+    static bool near(Seq a, Seq b, SeqDelta most);
     /// VMs answer segments of earlier incarnations with RSTs, too; those have numbers that lie
     /// elsewhere.
-    static bool ends_incarnation(const Flow& flow, const Stream& stream, Seq rst);
+    static bool ends_incarnation(const Flow& flow, const TcpStream& stream, Seq rst);
+    static bool has_place(const Flow& flow, const PacketView& view, Seq seq);
     static bool only_stray_resets_seen(const Flow& flow, const Backlog& backlog);
     static bool syn_covered(const Flow& flow, const Parked& segment);
     static bool fin_covered(const Flow& flow, const Parked& segment);
@@ -122,7 +128,7 @@ class TcpComparison {
     void secondary_ends(Flow& flow, const PacketView& view, Seq seq);
 
     bool take_secondary(Flow& flow, Backlog& backlog, const Segment& piece);
-    void deliver_primary(Flow& flow, Backlog& backlog, Bytes bytes, Chunk* own_chunk);
+    void deliver_primary(Flow& flow, Backlog& backlog, Bytes bytes, ByteChunk* own_chunk);
     void deliver_secondary(Flow& flow, Backlog& backlog, Bytes bytes, const Frame* frame);
     template <bool from_primary>
     Bytes match(Flow& flow, ChunkFifo& other, Bytes bytes);

@@ -13,14 +13,6 @@ namespace {
 
 /// How far a late look at a handshake may lie from where the flow was taken up.
 constexpr SeqDelta kSameIncarnation = 1 << 20;
-/// How far a segment may lie from what came before: more than any window in use. What lies elsewhere is
-/// of another incarnation, and its acks and FINs say nothing about this one.
-constexpr SeqDelta kSameStream = 1 << 26;
-
-bool near(Seq a, Seq b, SeqDelta most) {
-    const SeqDelta distance = a - b;
-    return distance < most && distance > -most;
-}
 
 }  // namespace
 
@@ -36,9 +28,7 @@ bool TcpComparison::secondary(Flow& flow, const Frame& frame, const PacketView& 
     }
     const Seq seq =
         (view.seq + (view.has(tcp_flag::kSyn) ? 1u : 0u)).shifted(negated(delta_of(flow)));
-    // An RST has its own rule (ends_incarnation), a SYN has passed its own.
-    const bool has_place = !view.has(tcp_flag::kSyn) && !view.has(tcp_flag::kRst);
-    if (has_place && !near(seq, flow.secondary.next(), kSameStream)) [[unlikely]] {
+    if (!has_place(flow, view, seq)) [[unlikely]] {
         ++context_.counters.secondary_stale;
         return true;
     }
@@ -47,6 +37,13 @@ bool TcpComparison::secondary(Flow& flow, const Frame& frame, const PacketView& 
     if (has_payload) secondary_payload(flow, frame, view, seq);
     secondary_ends(flow, view, seq);
     return true;
+}
+
+/// Whether the numbers are of the incarnation the primary is in.
+bool TcpComparison::has_place(const Flow& flow, const PacketView& view, Seq seq) {
+    if (view.has(tcp_flag::kRst)) return ends_incarnation(flow, flow.secondary, seq);
+    if (view.has(tcp_flag::kSyn)) return true;  // it has passed a rule of its own
+    return near(seq, flow.secondary.next(), kSameStream);
 }
 
 /// Mapped or not, what comes before the secondary's SYN belongs to an earlier incarnation.
@@ -111,7 +108,7 @@ void TcpComparison::learn_delta(Flow& flow, const PacketView& view) {
         announce(flow, timestamps, flow.has(Mark::kSecondarySyn));
     }
     flow.set(Mark::kSecondarySyn);
-    if (flow.has(Mark::kSynSettled)) return;
+    if (flow.has(Mark::kBeginSettled)) return;
     flow.secondary_syn = syn_options(view);
     if (flow.secondary_syn == flow.primary_syn) return;
     Evidence evidence;
@@ -171,7 +168,7 @@ void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) 
         flow.set(Mark::kSecondaryFin);
         flow.secondary_fin = end;
     }
-    if (view.has(tcp_flag::kRst) && ends_incarnation(flow, flow.secondary, seq)) {
+    if (view.has(tcp_flag::kRst)) {
         flow.set(Mark::kSecondaryRst);
         if (!flow.has(Mark::kSecondaryFin) && seq >= flow.secondary.next()) {
             flow.set(Mark::kPositionalRst);
@@ -183,7 +180,7 @@ void TcpComparison::secondary_ends(Flow& flow, const PacketView& view, Seq seq) 
 
 /// The next bytes of the primary's stream. `own_chunk` is the held segment's, null when the bytes lie in
 /// libslirp's memory.
-void TcpComparison::deliver_primary(Flow& flow, Backlog& backlog, Bytes bytes, Chunk* own_chunk) {
+void TcpComparison::deliver_primary(Flow& flow, Backlog& backlog, Bytes bytes, ByteChunk* own_chunk) {
     if (backlog.kept) [[unlikely]] {
         backlog.kept->bytes.insert(backlog.kept->bytes.end(), bytes.begin(), bytes.end());
     }
@@ -226,7 +223,7 @@ Bytes TcpComparison::match(Flow& flow, ChunkFifo& other, Bytes bytes) {
 
 void TcpComparison::append(ChunkFifo& chunks, bool from_primary, Bytes bytes, const Frame* frame) {
     while (!bytes.empty()) {
-        Chunk* chunk = context_.backlogs.make_chunk();
+        ByteChunk* chunk = context_.backlogs.make_chunk();
         if (frame) {
             chunk->frame = frame->share();
             chunk->data = bytes.data();
@@ -243,14 +240,14 @@ void TcpComparison::append(ChunkFifo& chunks, bool from_primary, Bytes bytes, co
 }
 
 void TcpComparison::drop_chunk(ChunkFifo& chunks, bool from_primary) {
-    Chunk* chunk = chunks.pop_front();
+    ByteChunk* chunk = chunks.pop_front();
     if (!from_primary) context_.room.remove_secondary(1, chunk->size);
     if (!chunk->in_parked) context_.backlogs.recycle(chunk);
 }
 
 void TcpComparison::consume(ChunkFifo& chunks, bool from_primary, uint64_t bytes) {
     while (bytes > 0 && !chunks.empty()) {
-        Chunk& front = *chunks.front();
+        ByteChunk& front = *chunks.front();
         if (bytes >= front.size) {
             bytes -= front.size;
             drop_chunk(chunks, from_primary);

@@ -27,6 +27,12 @@ Parked* WaitingRoom::keep_secondary(Frame&& frame, Time now, bool ageing) {
     return parked;
 }
 
+void WaitingRoom::replace_secondary(Parked* parked, Frame&& frame) {
+    remove_secondary(0, parked->frame_bytes());
+    parked->frame = std::move(frame);
+    add_secondary(0, parked->frame_bytes());
+}
+
 void WaitingRoom::drop_secondary(Parked* parked, bool ageing) {
     if (ageing) secondary_.remove(parked);
     remove_secondary(1, parked->frame_bytes());

@@ -64,6 +64,7 @@ class WaitingRoom {
 
     /// Keeps a secondary frame whose twin is to come. `ageing` ones turn up in oldest_secondary().
     Parked* keep_secondary(Frame&& frame, Time now, bool ageing);
+    void replace_secondary(Parked* parked, Frame&& frame);
     void drop_secondary(Parked* parked, bool ageing);
 
     /// Turns a released record into one that waits for a late twin.

@@ -34,7 +34,7 @@ class Chardev {
 
     const std::string& id() const { return id_; }
     /// Such as "chardev 'pri'".
-    std::string what() const { return "chardev '" + id_ + "'"; }
+    std::string what() const { return std::string(kind_) + " '" + id_ + "'"; }
 
     /// Throws std::runtime_error when there is a user already. What arrives is read from the first call on:
     /// before, nobody knows where a frame ends. Without a user afterwards frames are discarded and counted.
@@ -59,7 +59,7 @@ class Chardev {
     virtual std::string name() const = 0;
 
   protected:
-    explicit Chardev(std::string id) : id_(std::move(id)) {}
+    explicit Chardev(std::string id, const char* kind = "chardev") : id_(std::move(id)), kind_(kind) {}
 
     ChardevUser* user() const { return user_; }
     virtual void user_changed(ChardevUser* user) = 0;
@@ -67,6 +67,7 @@ class Chardev {
 
   private:
     std::string id_;
+    const char* kind_;  ///< for people
     ChardevUser* user_ = nullptr;
 };
 

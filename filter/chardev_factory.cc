@@ -6,8 +6,8 @@
 
 namespace colo {
 
-std::unique_ptr<Chardev> make_chardev(EventLoop& loop, FramePool& pool,
-                                      std::vector<Option> options) {
+std::unique_ptr<Chardev> make_chardev(EventLoop& loop, FramePool& pool, std::vector<Option> options,
+                                      const FindTls& find_tls) {
     OptionReader unnamed("chardev", options);
     const std::string id = unnamed.need("id");
     OptionReader reader("chardev '" + id + "'", std::move(options));
@@ -16,8 +16,9 @@ std::unique_ptr<Chardev> make_chardev(EventLoop& loop, FramePool& pool,
     if (backend != "socket") {
         reader.fail(kChardevImpliedKey, "'" + backend + "' is unknown; socket is possible");
     }
-    const SocketOptions socket = take_chardev_socket(reader);
+    SocketOptions socket = take_chardev_socket(reader);
     reader.finish();
+    if (!socket.tls_creds.empty()) socket.tls = find_tls(reader.what(), socket);
     return std::make_unique<SocketChardev>(loop, pool, id, socket);
 }
 

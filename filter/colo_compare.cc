@@ -3,13 +3,13 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "filter/flow_json.h"
 #include "filter/host.h"
-#include "filter/log.h"
 #include "filter/object_type.h"
+#include "io/log.h"
+#include "monitor/json_value.h"
 
 namespace colo {
 
@@ -22,14 +22,6 @@ constexpr std::string_view kMade = "COLO_CHECKPOINT";
 constexpr std::string_view kWanted = "DO_CHECKPOINT";
 
 constexpr uint64_t kMostMs = UINT32_MAX;
-
-Bytes bytes_of(std::string_view text) {
-    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-std::string_view text_of(const Frame& frame) {
-    return {reinterpret_cast<const char*>(frame.data()), frame.size()};
-}
 
 uint64_t ms_of(Time time) { return static_cast<uint64_t>(time / milliseconds(1)); }
 
@@ -74,7 +66,6 @@ ComparatorConfig read_config(OptionReader& options) {
     config.icmp_errors = kIcmpErrors.read<IcmpErrorPolicy>(options);
     config.arp = kArp.read<ArpPolicy>(options);
     config.when_full = WhenFull::kDrop;
-    config.secondary_numbers = SecondaryNumbers::kMapped;
     return config;
 }
 
@@ -91,8 +82,9 @@ PolicyConfig policy_config() {
 ColoCompare::ColoCompare(FilterHost& host, std::string id, OptionReader& options)
     : Object("colo-compare", std::move(id)),
       host_(host),
+      link_(LinkName::read(options)),
       primary_in_(options.need("primary_in")),
-      secondary_in_(options.need("secondary_in")),
+      secondary_in_(link_.or_chardev(options, "secondary_in")),
       outdev_(options.need("outdev")),
       notify_dev_(options.take("notify_dev", "")),
       iothread_(options.take("iothread", "")),
@@ -114,6 +106,7 @@ ColoCompare::ColoCompare(FilterHost& host, std::string id, OptionReader& options
                   if (up) touched();
               }),
       timer_(host.loop(), [this] { tick(); }) {
+    config_.secondary_numbers = link_ ? SecondaryNumbers::kNative : SecondaryNumbers::kMapped;
     if (primary_in_ == secondary_in_) options.fail("secondary_in", "is the same as primary_in");
     if (primary_in_ == outdev_ || secondary_in_ == outdev_)
         options.fail("outdev", "is the same as primary_in or secondary_in");
@@ -128,10 +121,11 @@ void ColoCompare::complete() {
     ComparatorSink& sink = *this;
     comparator_ = std::make_unique<Comparator>(config_, host_.hash(), host_.pool(), sink);
     policy_ = std::make_unique<CheckpointPolicy>(policy_config(), now());
+    take_over_rules();
     out_.open(host_, *this, "outdev", outdev_, vnet_);
     // Messages come with the vnet header's length when there is one, and leave without (qemu.md).
     if (!notify_dev_.empty()) notify_.open(host_, *this, "notify_dev", notify_dev_, vnet_, false);
-    secondary_.open(host_, *this, "secondary_in", secondary_in_, vnet_);
+    open_secondary();
     primary_.open(host_, *this, "primary_in", primary_in_, vnet_);
     if (!notify_.is_open()) {
         const bool holds = config_.on_divergence == OnDivergence::kHold;
@@ -139,6 +133,28 @@ void ColoCompare::complete() {
                                     "held for ever (on-divergence=hold)"
                                   : "no notify_dev: nobody can make a checkpoint; output that differs is "
                                     "released (on-divergence=release)");
+    }
+}
+
+void ColoCompare::open_secondary() {
+    if (!link_) return secondary_.open(host_, *this, "secondary_in", secondary_in_, vnet_);
+    nic_.join(link_.find(host_, what()), *this);
+    secondary_.open(host_, *this, "link", nic_->in(), vnet_, vnet_);
+    if (nic_->is_up()) link_changed(true);
+}
+
+/// Passthrough rules are the process's, not one NIC's.
+void ColoCompare::take_over_rules() {
+    for (const Object* object : host_.objects()) {
+        const auto* other = dynamic_cast<const ColoCompare*>(object);
+        if (!other) continue;
+        for (const auto& rule : other->comparator_->rules().all()) {
+            if (!rule) continue;
+            PassRule copy = *rule;
+            copy.frames = 0;
+            comparator_->add_rule(std::move(copy), now());
+        }
+        return;
     }
 }
 
@@ -154,8 +170,44 @@ void ColoCompare::request_checkpoint(const CheckpointRequest& request) {
     touched();
 }
 
-void ColoCompare::ask_for_checkpoint(Reason reason) {
+void ColoCompare::delta_known(const FlowKey& flow, const Announcement& announced) {
+    if (nic_) nic_->tell({flow, announced});
+}
+
+void ColoCompare::link_changed(bool up) {
+    if (!up) return;
+    nic_->mark_epoch();
+    const bool is_back = std::exchange(was_up_, true);
+    if (is_back && notify_.is_open()) ask_for_checkpoint(Reason::kPeer);
+}
+
+bool ColoCompare::checkpoint_wanted(const std::string&) {
+    if (notify_.is_open()) ask_for_checkpoint(Reason::kPeer);
+    return notify_.is_open();
+}
+
+/// There may be several of us.
+void ColoCompare::emit(const char* event, Json data) {
+    data["object"] = id();
+    host_.emit(event, data);
+}
+
+ComparingStatus ColoCompare::status() const {
+    ComparingStatus status;
+    status.mode = comparator_->mode() == Mode::kSimple ? "simple" : "lockstep";
+    status.role = "primary";
+    if (link_) status.peer = link_.state(host_);
+    status.epoch = comparator_->epoch();
+    status.checkpoints = policy_->counters().by_reason;
+    return status;
+}
+
+void ColoCompare::need_checkpoints() const {
     if (!notify_.is_open()) throw std::runtime_error(what() + " has no notify_dev: nobody can make a checkpoint");
+}
+
+void ColoCompare::ask_for_checkpoint(Reason reason) {
+    need_checkpoints();
     CheckpointRequest request;
     request.reason = reason;
     request.when = now();
@@ -197,11 +249,11 @@ void ColoCompare::apply_mode(Time now) {
     const char* name = mode == Mode::kSimple ? "simple" : "lockstep";
     const char* reason = mode == Mode::kSimple ? "too many checkpoints" : "trial";
     log_info(what(), std::string("mode ") + name + ": " + reason);
-    host_.emit("COLO_PROXY_MODE", Json{{"mode", name}, {"reason", reason}});
+    emit("COLO_PROXY_MODE", Json{{"mode", name}, {"reason", reason}});
 }
 
 void ColoCompare::notified(Frame&& frame, Time now) {
-    const std::string_view message = text_of(frame);
+    const std::string_view message = text_of(frame.bytes());
     if (message == kInit) {
         notify_.send(host_.pool().copy(bytes_of(kInitAnswer)), now);
     } else if (message == kMade) {
@@ -215,15 +267,14 @@ void ColoCompare::notified(Frame&& frame, Time now) {
 void ColoCompare::checkpoint_made(Time now) {
     policy_->replied(now);
     comparator_->fence(Fence::kLive, now);
+    if (nic_) nic_->begin_epoch();
     policy_->fenced();
     host_.fenced();
     policy_->completed(now);
-    const Reason reason = ordered_ ? ordered_->reason : Reason::kPeriodic;
-    Json event{{"epoch", comparator_->epoch()}, {"reason", to_string(reason)}};
-    if (ordered_ && ordered_->flow) event["flow"] = flow_json(*ordered_->flow);
-    if (ordered_ && ordered_->offset) event["offset"] = *ordered_->offset;
-    event["duration-us"] = ordered_ ? (now - ordered_at_) / microseconds(1) : 0;
-    host_.emit("COLO_PROXY_CHECKPOINT", event);
+    CheckpointRequest unasked;
+    unasked.reason = Reason::kPeriodic;
+    const Time duration = ordered_ ? now - ordered_at_ : Time{0};
+    emit("COLO_PROXY_CHECKPOINT", checkpoint_json(ordered_.value_or(unasked), comparator_->epoch(), duration));
     ordered_.reset();
     unsent_order_ = false;
     apply_mode(now);
@@ -232,7 +283,7 @@ void ColoCompare::checkpoint_made(Time now) {
 
 void ColoCompare::report_divergence(const CheckpointRequest& request) {
     if (!request.evidence || !request.flow) return;
-    host_.emit("COLO_PROXY_DIVERGENCE", divergence_json(request));
+    emit("COLO_PROXY_DIVERGENCE", divergence_json(request));
     if (!notify_.is_open()) say("the VMs differ: " + describe_request(request));
 }
 
@@ -269,7 +320,7 @@ std::vector<Property> ColoCompare::properties() {
                                        words.parse<Enum>(string_of(value)));
                         }};
     };
-    return {
+    std::vector<Property> all{
         {"primary_in", "string", text(primary_in_)},
         {"secondary_in", "string", text(secondary_in_)},
         {"outdev", "string", text(outdev_)},
@@ -299,11 +350,13 @@ std::vector<Property> ColoCompare::properties() {
         policy(kIcmpErrors, &ComparatorConfig::icmp_errors),
         policy(kArp, &ComparatorConfig::arp),
     };
+    for (Property& property : link_.properties()) all.push_back(std::move(property));
+    return all;
 }
 
 namespace {
 
-const ObjectType g_type("colo-compare", [](FilterHost& host, std::string id, OptionReader& options) {
+const ObjectType g_colo_compare("colo-compare", [](FilterHost& host, std::string id, OptionReader& options) {
     return std::unique_ptr<Object>(std::make_unique<ColoCompare>(host, std::move(id), options));
 });
 

@@ -3,6 +3,10 @@
 // secondary at secondary_in, released ones leave at outdev. Checkpoints are asked for at notify_dev, in
 // Xen's words; without one nobody can make any, which is said at the start.
 //
+// With link= the secondary's frames come by a link, in their VM's own numbers; how far those lie from the
+// primary's is told the secondary's filter-rewriter before the handshake is released, and so is each fence.
+// Who comes back after a lost link has missed something: a checkpoint is asked for.
+//
 // Behind a chardev reading must not stop (QEMU would stand still): above a cap the newest frame is dropped,
 // counted, and a checkpoint asked for.
 #pragma once
@@ -13,14 +17,21 @@
 
 #include "checkpoint/policy.h"
 #include "compare/comparator.h"
-#include "filter/event_loop.h"
+#include "filter/colo_link.h"
+#include "filter/comparing.h"
 #include "filter/object.h"
 #include "filter/option_reader.h"
 #include "filter/port.h"
+#include "io/event_loop.h"
+#include "monitor/json.h"
 
 namespace colo {
 
-class ColoCompare final : public Object, private ComparatorSink, private Flushable {
+class ColoCompare final : public Object,
+                          public Comparing,
+                          private ComparatorSink,
+                          private Flushable,
+                          private LinkNic::User {
   public:
     ColoCompare(FilterHost& host, std::string id, OptionReader& options);
     ~ColoCompare() override;
@@ -28,20 +39,26 @@ class ColoCompare final : public Object, private ComparatorSink, private Flushab
     void complete() override;
     std::vector<Property> properties() override;
 
-    /// Since complete().
-    Comparator& comparator() { return *comparator_; }
-    const Comparator& comparator() const { return *comparator_; }
-    const CheckpointPolicy& policy() const { return *policy_; }
-    /// For the operator. Throws std::runtime_error when nobody can make a checkpoint.
-    void ask_for_checkpoint(Reason reason);
-    /// After anything but a frame: requests and deadlines are looked at.
-    void touched();
-    Time now() const;
+    std::vector<Comparator*> comparators() override { return {comparator_.get()}; }
+    ComparingStatus status() const override;
+    void need_checkpoints() const override;
+    void ask_for_checkpoint(Reason reason) override;
+    void touched() override;
 
   private:
+    void open_secondary();
+    void take_over_rules();
+    Time now() const;
     void release(Frame frame, Time now) override;
     void request_checkpoint(const CheckpointRequest& request) override;
+    void delta_known(const FlowKey& flow, const Announcement& announced) override;
 
+    // LinkNic::User
+    void link_changed(bool up) override;
+    bool checkpoint_wanted(const std::string& why) override;
+    void input_seen(const Frame& frame, Time now) override { comparator_->input(frame, now); }
+
+    void emit(const char* event, Json data);
     void flush() override;
     void tick();
     void order(Time now);
@@ -55,8 +72,9 @@ class ColoCompare final : public Object, private ComparatorSink, private Flushab
     void say(std::string_view message);
 
     FilterHost& host_;
+    LinkName link_;
     std::string primary_in_;
-    std::string secondary_in_;
+    std::string secondary_in_;  ///< empty: link_
     std::string outdev_;
     std::string notify_dev_;
     std::string iothread_;
@@ -74,6 +92,8 @@ class ColoCompare final : public Object, private ComparatorSink, private Flushab
     Time ordered_at_{0};
     bool unsent_order_ = false;  ///< nobody was at notify_dev
     uint64_t dropped_seen_ = 0;
+    bool was_up_ = false;  ///< the link, at some time
+    LinkMembership nic_;
 };
 
 }  // namespace colo

@@ -13,7 +13,9 @@ class FilterHost;
 void add_object_commands(CommandRegistry& registry, FilterHost& host);
 /// query-chardev, chardev-add, chardev-remove.
 void add_chardev_commands(CommandRegistry& registry, FilterHost& host);
-/// query-colo-proxy, colo-proxy-*.
+/// query-colo-proxy, colo-proxy-flows, -passthrough-*, -checkpoint: of whatever compares.
 void add_colo_commands(CommandRegistry& registry, FilterHost& host);
+/// The rest of colo-proxy-*, where no QEMU is driven.
+void add_run_commands(CommandRegistry& registry, FilterHost& host);
 
 }  // namespace colo

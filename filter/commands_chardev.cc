@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Chardevs at run time, in QMP's words (ChardevBackend) or as an option string in the text monitor.
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "filter/chardev_factory.h"
 #include "filter/commands.h"
 #include "filter/host.h"
+#include "monitor/json_value.h"
 
 namespace colo {
 

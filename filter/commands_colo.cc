@@ -1,32 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the proxy does and can be asked to do. Where there are several colo-compare objects, counts are
-// their sums and commands reach all of them.
+// What the proxy does and can be asked to do. Where several objects compare, counts are their sums and
+// commands reach all of them.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "filter/colo_compare.h"
 #include "filter/commands.h"
+#include "filter/comparing.h"
 #include "filter/flow_json.h"
 #include "filter/host.h"
+#include "monitor/json_value.h"
 #include "packet/address.h"
 
 namespace colo {
 
 namespace {
 
-std::vector<ColoCompare*> comparers(FilterHost& host) {
-    std::vector<ColoCompare*> all;
+std::vector<Comparing*> comparing(FilterHost& host) {
+    std::vector<Comparing*> all;
     for (Object* object : host.objects()) {
-        if (auto* comparer = dynamic_cast<ColoCompare*>(object)) all.push_back(comparer);
+        if (auto* one = dynamic_cast<Comparing*>(object)) all.push_back(one);
     }
     return all;
 }
 
-ColoCompare& only_comparer(FilterHost& host) {
-    const auto all = comparers(host);
+/// At least one.
+std::vector<Comparing*> some_comparing(FilterHost& host) {
+    auto all = comparing(host);
     if (all.empty()) throw std::runtime_error("there is no colo-compare object");
-    return *all.front();
+    return all;
+}
+
+std::vector<Comparator*> comparators(FilterHost& host) {
+    std::vector<Comparator*> all;
+    for (Comparing* one : comparing(host)) {
+        for (Comparator* comparator : one->comparators()) all.push_back(comparator);
+    }
+    return all;
+}
+
+void touch_all(FilterHost& host) {
+    for (Comparing* one : comparing(host)) one->touched();
 }
 
 // --- query-colo-proxy
@@ -35,11 +48,8 @@ struct Figures {
     uint64_t tracked = 0, half_open = 0, closing = 0, untracked_held = 0;
     QueueSizes queued;
     uint64_t primary = 0, secondary = 0, released = 0, passed = 0, dropped = 0;
-    std::array<uint64_t, kReasons> checkpoints{};
-    uint32_t epoch = 0;
 
-    void add(const ColoCompare& comparer) {
-        const Comparator& comparator = comparer.comparator();
+    void add(const Comparator& comparator) {
         const FlowTable& table = comparator.table();
         tracked += table.size();
         half_open += table.count(Phase::kHalfOpen);
@@ -56,25 +66,29 @@ struct Figures {
         released += counters.released;
         passed += counters.passed;
         dropped += counters.dropped_queue_full;
-        const auto& by_reason = comparer.policy().counters().by_reason;
-        for (size_t i = 0; i < kReasons; ++i) checkpoints[i] += by_reason[i];
-        epoch = std::max(epoch, comparator.epoch());
     }
 };
 
-const char* mode_name(const std::vector<ColoCompare*>& all) {
-    if (all.empty()) return "idle";
-    const bool simple = std::any_of(all.begin(), all.end(), [](const ColoCompare* comparer) {
-        return comparer->comparator().mode() == Mode::kSimple;
-    });
-    return simple ? "simple" : "lockstep";
+/// The mode is the first's that is not in lock-step.
+ComparingStatus sum_of(const std::vector<Comparing*>& all) {
+    ComparingStatus sum;
+    for (const Comparing* one : all) {
+        const ComparingStatus status = one->status();
+        const bool is_first = one == all.front();
+        if (is_first || std::string_view(sum.mode) == "lockstep") sum.mode = status.mode;
+        sum.role = status.role;
+        sum.peer = status.peer;
+        sum.epoch = std::max(sum.epoch, status.epoch);
+        for (size_t i = 0; i < kReasons; ++i) sum.checkpoints[i] += status.checkpoints[i];
+    }
+    return sum;
 }
 
-Json hold_times_json(const std::vector<ColoCompare*>& all) {
+Json hold_times_json(const std::vector<Comparator*>& all) {
     const auto worst = [&](auto figure) {
         int64_t us = 0;
-        for (const ColoCompare* comparer : all)
-            us = std::max<int64_t>(us, figure(comparer->comparator().hold_times()) / microseconds(1));
+        for (const Comparator* comparator : all)
+            us = std::max<int64_t>(us, figure(comparator->hold_times()) / microseconds(1));
         return us;
     };
     return Json{{"p50", worst([](const HoldTimes& times) { return times.quantile(0.5); })},
@@ -83,16 +97,17 @@ Json hold_times_json(const std::vector<ColoCompare*>& all) {
 }
 
 Json status(FilterHost& host) {
-    const auto all = comparers(host);
+    const ComparingStatus sum = sum_of(comparing(host));
+    const auto all = comparators(host);
     Figures figures;
-    for (const ColoCompare* comparer : all) figures.add(*comparer);
+    for (const Comparator* comparator : all) figures.add(*comparator);
     Json checkpoints = Json::object();
     for (size_t i = 0; i < kReasons; ++i)
-        checkpoints[to_string(static_cast<Reason>(i))] = figures.checkpoints[i];
+        checkpoints[to_string(static_cast<Reason>(i))] = sum.checkpoints[i];
     return Json{
-        {"mode", mode_name(all)},
-        {"role", all.empty() ? "none" : "primary"},
-        {"epoch", figures.epoch},
+        {"mode", sum.mode},
+        {"role", sum.role},
+        {"epoch", sum.epoch},
         {"flows",
          {{"tracked", figures.tracked},
           {"half-open", figures.half_open},
@@ -111,7 +126,7 @@ Json status(FilterHost& host) {
           {"dropped", figures.dropped}}},
         {"checkpoints", std::move(checkpoints)},
         {"hold-us", hold_times_json(all)},
-        {"peer", "none"},
+        {"peer", sum.peer},
     };
 }
 
@@ -137,24 +152,24 @@ Json flow_status_json(const FlowStatus& flow, Time now) {
     return json;
 }
 
-/// `after` is what `next` was: which colo-compare, and where in its table.
+/// `after` is what `next` was: which comparator, and where in its table.
 Result flows(FilterHost& host, const Json& arguments) {
     constexpr uint64_t kMostFlows = 10'000;
     const int64_t limit = arguments.value("limit", int64_t{100});
     const int64_t after = arguments.value("after", int64_t{0});
     if (limit < 1 || after < 0) return CommandError{"limit must be positive, after no less than 0"};
-    const auto all = comparers(host);
+    const auto all = comparators(host);
     auto index = static_cast<size_t>(after >> 32);
     auto cursor = static_cast<uint32_t>(after);
     Json list = Json::array();
     for (; index < all.size(); ++index, cursor = 0) {
         while (list.size() < std::min<uint64_t>(static_cast<uint64_t>(limit), kMostFlows)) {
-            const auto flow = all[index]->comparator().next_flow(cursor);
+            const auto flow = all[index]->next_flow(cursor);
             if (!flow) break;
             list.push_back(flow_status_json(*flow, host.loop().now()));
         }
         uint32_t beyond = cursor;
-        if (all[index]->comparator().next_flow(beyond)) break;
+        if (all[index]->next_flow(beyond)) break;
     }
     Json answer{{"flows", std::move(list)}};
     if (index < all.size()) answer["next"] = static_cast<uint64_t>(index) << 32 | cursor;
@@ -238,35 +253,48 @@ Json rule_json(const PassRule& rule) {
     return json;
 }
 
+/// All have the same rules: where the first takes one, all do.
 Result add_rule(FilterHost& host, const Json& arguments) {
     const PassRule rule = parse_rule(arguments);
-    only_comparer(host);
-    for (ColoCompare* comparer : comparers(host)) {
-        if (!comparer->comparator().add_rule(rule, comparer->now()))
+    some_comparing(host);
+    for (Comparator* comparator : comparators(host)) {
+        if (!comparator->add_rule(rule, host.loop().now()))
             return CommandError{"passthrough rule '" + clipped(rule.id) + "': the id is taken, or there are " +
                                 std::to_string(PassRules::kMaxRules) + " rules"};
-        comparer->touched();
     }
+    touch_all(host);
     return Json::object();
 }
 
 Result remove_rule(FilterHost& host, const std::string& id) {
     bool found = false;
-    for (ColoCompare* comparer : comparers(host)) {
-        found |= comparer->comparator().remove_rule(id, comparer->now());
-        comparer->touched();
+    for (Comparator* comparator : comparators(host)) {
+        found |= comparator->remove_rule(id, host.loop().now());
     }
+    touch_all(host);
     if (!found) return CommandError{"passthrough rule '" + clipped(id) + "' not found"};
     return Json::object();
 }
 
+uint64_t frames_passed_by(const std::string& rule, const std::vector<Comparator*>& all) {
+    uint64_t frames = 0;
+    for (const Comparator* comparator : all) {
+        for (const auto& candidate : comparator->rules().all()) {
+            if (candidate && candidate->id == rule) frames += candidate->frames;
+        }
+    }
+    return frames;
+}
+
 Json list_rules(FilterHost& host) {
     Json list = Json::array();
-    for (ColoCompare* comparer : comparers(host)) {
-        for (const auto& rule : comparer->comparator().rules().all()) {
-            if (rule) list.push_back(rule_json(*rule));
-        }
-        break;
+    const auto all = comparators(host);
+    if (all.empty()) return list;
+    for (const auto& rule : all.front()->rules().all()) {
+        if (!rule) continue;
+        PassRule sum = *rule;
+        sum.frames = frames_passed_by(rule->id, all);
+        list.push_back(rule_json(sum));
     }
     return list;
 }
@@ -307,12 +335,25 @@ void add_rules(CommandRegistry& registry, FilterHost& host) {
         [&host](const Json&) { return list_rules(host); });
 }
 
-void add_actions(CommandRegistry& registry, FilterHost& host) {
+void add_checkpoint(CommandRegistry& registry, FilterHost& host) {
     add(registry, {.name = "colo-proxy-checkpoint", .arguments = {}, .help = "ask for a checkpoint"},
         [&host](const Json&) -> Result {
-            only_comparer(host).ask_for_checkpoint(Reason::kManual);
+            const auto all = some_comparing(host);
+            for (const Comparing* one : all) one->need_checkpoints();
+            for (Comparing* one : all) one->ask_for_checkpoint(Reason::kManual);
             return Json::object();
         });
+}
+
+}  // namespace
+
+void add_colo_commands(CommandRegistry& registry, FilterHost& host) {
+    add_queries(registry, host);
+    add_rules(registry, host);
+    add_checkpoint(registry, host);
+}
+
+void add_run_commands(CommandRegistry& registry, FilterHost& host) {
     add(registry,
         {.name = "colo-proxy-failover",
          .arguments = {{"force", ArgumentType::kBoolean, false}},
@@ -328,14 +369,6 @@ void add_actions(CommandRegistry& registry, FilterHost& host) {
                 return CommandError{name + ": colo-proxy run drives no QEMU; see colo-proxy primary"};
             });
     }
-}
-
-}  // namespace
-
-void add_colo_commands(CommandRegistry& registry, FilterHost& host) {
-    add_queries(registry, host);
-    add_rules(registry, host);
-    add_actions(registry, host);
 }
 
 }  // namespace colo

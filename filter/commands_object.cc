@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // QOM's commands, as far as objects, chardevs and netdevs go: /objects/ID, /chardevs/ID, /netdevs/ID.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 
 #include "filter/commands.h"
 #include "filter/host.h"
 #include "filter/object_type.h"
+#include "monitor/json_value.h"
+#include "monitor/words.h"
 
 namespace colo {
 
@@ -54,6 +55,14 @@ Json listed(const std::string& name, const std::string& type) {
     return Json{{"name", name}, {"type", type}};
 }
 
+Json properties_of(Object& object) {
+    Json entries = Json::array();
+    entries.push_back(listed("type", "string"));
+    for (const Property& property : object.properties())
+        entries.push_back(listed(property.name, property.type));
+    return entries;
+}
+
 Result list(FilterHost& host, const std::string& path) {
     Json entries = Json::array();
     if (path == "/" || path.empty()) {
@@ -69,9 +78,7 @@ Result list(FilterHost& host, const std::string& path) {
         for (const Netdev* netdev : host.netdevs())
             entries.push_back(listed(netdev->id(), std::string("child<netdev-") + netdev->type() + ">"));
     } else if (Object* object = host.object(object_id(path))) {
-        entries.push_back(listed("type", "string"));
-        for (const Property& property : object->properties())
-            entries.push_back(listed(property.name, property.type));
+        return properties_of(*object);
     } else {
         return no_such_path(path);
     }
@@ -108,17 +115,17 @@ Result set(FilterHost& host, const Json& arguments) {
     return Json::object();
 }
 
-/// Of an object of the type, where there is one: what has properties is made from options.
-Result list_properties(FilterHost& host, const std::string& type) {
-    if (!ObjectType::find(type)) return CommandError{"Class '" + clipped(type) + "' not found"};
-    Json entries = Json::array();
-    for (Object* object : host.objects()) {
-        if (type != object->type()) continue;
-        for (const Property& property : object->properties())
-            entries.push_back(listed(property.name, property.type));
-        break;
+/// Of an object that is made for this alone, and never completed: it touches nothing. What no option makes
+/// is there, or there is no such type.
+Result list_properties(FilterHost& host, const std::string& name) {
+    if (const ObjectType* type = ObjectType::find(name)) {
+        OptionReader options = OptionReader::of_example(name);
+        return properties_of(*type->make(host, "example", options));
     }
-    return entries;
+    for (Object* object : host.objects()) {
+        if (name == object->type()) return properties_of(*object);
+    }
+    return CommandError{"Class '" + clipped(name) + "' not found"};
 }
 
 /// QEMU takes numbers and flags as such; options are text.

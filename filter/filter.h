@@ -39,6 +39,8 @@ class Filter : public Object {
 
     void complete() override;
     std::vector<Property> properties() override;
+    /// It stands beside a secondary's VM.
+    virtual bool rewrites() const { return false; }
 
     const FilterOptions& options() const { return options_; }
     bool is_on() const { return options_.on; }
@@ -56,6 +58,7 @@ class Filter : public Object {
         return (options_.queue == FilterOptions::Queue::kTx) == (direction == Direction::kTx);
     }
     virtual void status_changed() {}
+    const Wire& wire() const { return *wire_; }
 
   private:
     friend class Wire;

@@ -4,9 +4,9 @@
 
 #include "filter/filter.h"
 #include "filter/host.h"
-#include "filter/log.h"
 #include "filter/object_type.h"
 #include "filter/pcapng_writer.h"
+#include "io/log.h"
 
 namespace colo {
 
@@ -68,7 +68,7 @@ class FilterDump final : public Filter {
     uint64_t written_ = 0;
 };
 
-const ObjectType g_type("filter-dump", [](FilterHost& host, std::string id, OptionReader& options) {
+const ObjectType g_filter_dump("filter-dump", [](FilterHost& host, std::string id, OptionReader& options) {
     return std::unique_ptr<Object>(std::make_unique<FilterDump>(host, std::move(id), options));
 });
 

@@ -2,7 +2,8 @@
 #include "filter/flow_json.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 
@@ -33,16 +34,24 @@ Json flow_json(const FlowKey& key) {
 
 std::string flow_name(const FlowKey& key) {
     std::string name = protocol_name(key) + " " + guest_name(key) + " - " + peer_name(key);
-    if (key.vlan_outer != kNoVlan) name += " vlan " + std::to_string(key.vlan_outer);
-    if (key.vlan_inner != kNoVlan) name += "." + std::to_string(key.vlan_inner);
+    if (key.vlan_outer != kNoVlan) name.append(" vlan ").append(std::to_string(key.vlan_outer));
+    if (key.vlan_inner != kNoVlan) name.append(".").append(std::to_string(key.vlan_inner));
     return name;
 }
 
 std::string describe_request(const CheckpointRequest& request) {
     std::string text = to_string(request.reason);
-    if (request.flow) text += " in " + flow_name(*request.flow);
-    if (request.offset) text += " at byte " + std::to_string(*request.offset);
+    if (request.flow) text.append(" in ").append(flow_name(*request.flow));
+    if (request.offset) text.append(" at byte ").append(std::to_string(*request.offset));
     return text;
+}
+
+Json checkpoint_json(const CheckpointRequest& request, uint32_t epoch, Time duration) {
+    Json event{{"epoch", epoch}, {"reason", to_string(request.reason)}};
+    if (request.flow) event["flow"] = flow_json(*request.flow);
+    if (request.offset) event["offset"] = *request.offset;
+    event["duration-us"] = duration / microseconds(1);
+    return event;
 }
 
 Json divergence_json(const CheckpointRequest& request) {

@@ -15,8 +15,7 @@ namespace framing_detail {
 
 inline FramingError check_vnet(uint32_t length, uint32_t front) {
     if (front > length) return FramingError::kVnetTooLong;
-    const bool known = front == 0 || front == 10 || front == 12 || front == 20;
-    return known ? FramingError::kNone : FramingError::kVnetUnknown;
+    return is_vnet_header_size(front) ? FramingError::kNone : FramingError::kVnetUnknown;
 }
 
 }  // namespace framing_detail

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "io/stream_socket.h"
+
 namespace colo {
 
 namespace {
@@ -16,8 +18,6 @@ bool lies_before(const uint8_t* begin, const uint8_t* prefix, Framing framing) {
     }
     return load_native<uint32_t>(begin - 4) == load_native<uint32_t>(prefix);
 }
-
-iovec to_vector(const uint8_t* at, size_t size) { return {const_cast<uint8_t*>(at), size}; }
 
 }  // namespace
 
@@ -62,12 +62,12 @@ size_t FrameQueue::gather(std::span<iovec> vectors) const {
     for (size_t i = 0; i < pieces_.size() && used + 2 <= vectors.size(); ++i) {
         const Piece& piece = pieces_[i];
         if (skip < piece.prefix_size) {
-            vectors[used++] = to_vector(piece.prefix.data() + skip, piece.prefix_size - skip);
+            vectors[used++] = to_iovec(piece.prefix.data() + skip, piece.prefix_size - skip);
             skip = 0;
         } else {
             skip -= piece.prefix_size;
         }
-        if (skip < piece.size) vectors[used++] = to_vector(piece.at + skip, piece.size - skip);
+        if (skip < piece.size) vectors[used++] = to_iovec(piece.at + skip, piece.size - skip);
         skip = 0;
     }
     return used;

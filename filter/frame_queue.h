@@ -15,7 +15,7 @@
 #include <span>
 
 #include "filter/framing.h"
-#include "filter/ring.h"
+#include "io/ring.h"
 
 namespace colo {
 

@@ -5,11 +5,14 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstring>
 #include <utility>
+
+#include "io/stream_socket.h"
 
 namespace colo {
 
@@ -20,8 +23,31 @@ constexpr size_t kShareBytes = 1u << 20;
 /// What one drain() reads at most.
 constexpr size_t kDrainBytes = 64u << 20;
 
-bool is_temporary(int error) {
-    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
+/// What QEMU's chardevs read at a time. Of a longer record they leave the rest in their TLS session, where
+/// nothing tells them of it before the next one comes.
+constexpr size_t kRecordBytes = 4096;
+
+/// The vectors' first bytes, as many as a record may have.
+std::span<const iovec> first_record(std::span<iovec> vectors) {
+    size_t left = kRecordBytes;
+    for (size_t i = 0; i < vectors.size(); ++i) {
+        vectors[i].iov_len = std::min(vectors[i].iov_len, left);
+        left -= vectors[i].iov_len;
+        if (left == 0) return vectors.first(i + 1);
+    }
+    return vectors;
+}
+
+/// As much as the session takes.
+void encrypt(FrameQueue& queue, TlsSession& tls, EndpointCounters& counters) {
+    while (!queue.empty()) {
+        std::array<iovec, 64> vectors;
+        const size_t used = queue.gather(vectors);
+        const size_t size = tls.write(first_record(std::span(vectors).first(used)));
+        if (size == 0) return;
+        counters.bytes_out += size;
+        counters.frames_out += queue.consume(size);
+    }
 }
 
 }  // namespace
@@ -29,8 +55,9 @@ bool is_temporary(int error) {
 FrameStream::FrameStream(EventLoop& loop, FramePool& pool, EndpointCounters& counters, Owner& owner)
     : loop_(loop), counters_(counters), owner_(owner), buffer_(pool) {}
 
-void FrameStream::open(FileDescriptor fd) {
+void FrameStream::open(FileDescriptor fd, std::unique_ptr<TlsSession> tls) {
     fd_ = std::move(fd);
+    tls_ = std::move(tls);
     ++counters_.connects;
     update_watch();
 }
@@ -46,7 +73,9 @@ void FrameStream::close() {
     write_failure_.clear();
     writable_.reset();
     ending_.reset();
+    undecrypted_.reset();
     fd_ = {};
+    tls_.reset();
     update_watch();
 }
 
@@ -73,11 +102,12 @@ void FrameStream::pause_reading(bool paused) {
 void FrameStream::update_watch() {
     readable_.reset();
     if (!fd_ || (paused_ && has_framing_)) return;
-    readable_ = watch_fd(loop_.context(), fd_.get(), has_framing_ ? G_IO_IN : G_IO_HUP,
-                         [this] { readable(); });
+    readable_.emplace(loop_, fd_.get(), has_framing_ ? G_IO_IN : G_IO_HUP, watch_owner());
+    if (tls_ && tls_->has_input() && has_framing_) undecrypted_ = after(loop_.context(), 0, [this] { readable(); });
 }
 
 void FrameStream::readable() {
+    undecrypted_.reset();
     if (!has_framing_) return end("the other end closed it");
     Lifeline::Watch life(lifeline_);
     const Read read = read_batch(kShareBytes, false);
@@ -113,22 +143,62 @@ FrameStream::Read FrameStream::read_batch(size_t share, bool until_empty) {
     return read;
 }
 
-/// A read that did not fill the space has emptied the socket, as far as the next wakeup goes.
 FrameStream::Read FrameStream::read_once(bool until_empty) {
+    return tls_ ? read_tls(until_empty) : read_plain(until_empty);
+}
+
+/// A read that did not fill the space has emptied the socket, as far as the next wakeup goes.
+FrameStream::Read FrameStream::read_plain(bool until_empty) {
     const MutableBytes space = buffer_.space();
     const ssize_t size = recv(fd_.get(), space.data(), space.size(), MSG_DONTWAIT);
     ++counters_.reads;
-    if (size < 0 && errno == EINTR) return Read::kSome;
-    if (size < 0 && is_temporary(errno)) return Read::kEmpty;
-    if (size <= 0) {
-        read_failure_ = size == 0 ? "the other end closed it" : std::strerror(errno);
-        return Read::kOver;
-    }
+    if (size <= 0) return read_ended(size);
     buffer_.commit(static_cast<size_t>(size));
     counters_.bytes_in += static_cast<uint64_t>(size);
     if (!deliver()) return Read::kOver;
     const bool is_short = static_cast<size_t>(size) < space.size();
     return is_short && !until_empty ? Read::kEmpty : Read::kSome;
+}
+
+/// `size`: what a read returned that brought nothing.
+FrameStream::Read FrameStream::read_ended(ssize_t size) {
+    if (size < 0 && errno == EINTR) return Read::kSome;
+    if (size < 0 && would_wait_or_lacks_memory(errno)) return Read::kEmpty;
+    read_failure_ = size == 0 ? "the other end closed it" : std::strerror(errno);
+    return Read::kOver;
+}
+
+/// All that has come is decrypted: the socket would not tell of what is left in the session.
+FrameStream::Read FrameStream::read_tls(bool until_empty) {
+    const bool had_input = tls_->has_input();
+    const MutableBytes space = tls_->space();
+    const ssize_t size = recv(fd_.get(), space.data(), space.size(), MSG_DONTWAIT);
+    ++counters_.reads;
+    const Read ended = size > 0 ? Read::kSome : read_ended(size);
+    if (size > 0) tls_->commit(static_cast<size_t>(size));
+    if (size <= 0 && !had_input) return ended;
+    if (decrypt() == Read::kOver) return Read::kOver;
+    if (size <= 0) return ended;
+    const bool is_short = static_cast<size_t>(size) < space.size();
+    return is_short && !until_empty ? Read::kEmpty : Read::kSome;
+}
+
+FrameStream::Read FrameStream::decrypt() {
+    for (;;) {
+        size_t size = 0;
+        const TlsSession::Step step = tls_->read(buffer_.space(), size);
+        if (step == TlsSession::Step::kFailed) {
+            read_failure_ = tls_->failure();
+            return Read::kOver;
+        }
+        if (step == TlsSession::Step::kNeedsMore) {
+            if (!tls_->output().empty() && !writable_) loop_.at_end(*this);
+            return Read::kSome;
+        }
+        buffer_.commit(size);
+        counters_.bytes_in += size;
+        if (!deliver()) return Read::kOver;
+    }
 }
 
 /// False: nothing more comes from this connection, or the stream is gone.
@@ -168,38 +238,59 @@ SendResult FrameStream::send(Frame&& frame) {
 }
 
 void FrameStream::flush() {
-    while (!queue_.empty()) {
+    while (has_output()) {
         if (!write_once()) return;
     }
     writable_.reset();
 }
 
 /// False: nothing more can be written now.
-bool FrameStream::write_once() {
+bool FrameStream::write_once() { return tls_ ? write_tls() : write_plain(); }
+
+bool FrameStream::write_plain() {
     std::array<iovec, IOV_MAX> vectors;
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = queue_.gather(vectors);
     const ssize_t size = sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     ++counters_.writes;
-    if (size < 0 && errno == EINTR) return true;
-    if (size < 0 && !is_temporary(errno)) {
-        write_failed(errno);
-        return false;
-    }
     if (size > 0) {
         counters_.bytes_out += static_cast<uint64_t>(size);
         counters_.frames_out += queue_.consume(static_cast<size_t>(size));
         const bool had_all = message.msg_iovlen + 1 < vectors.size();
         if (queue_.empty() || !had_all) return true;
     }
-    if (!writable_) writable_ = watch_fd(loop_.context(), fd_.get(), G_IO_OUT, [this] { flush(); });
+    return is_writable_again(size);
+}
+
+/// Frames count as written once they are encrypted; what the socket has not taken is little (TlsSession).
+bool FrameStream::write_tls() {
+    if (tls_->output().empty()) encrypt(queue_, *tls_, counters_);
+    if (!tls_->failure().empty()) {
+        write_failed(tls_->failure());
+        return false;
+    }
+    const Bytes output = tls_->output();
+    const ssize_t size = ::send(fd_.get(), output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ++counters_.writes;
+    if (size > 0) tls_->consume(static_cast<size_t>(size));
+    return tls_->output().empty() || is_writable_again(size);
+}
+
+/// After a write that left something. False: the peer is to make room, or nothing can be written any more.
+bool FrameStream::is_writable_again(ssize_t size) {
+    if (size < 0 && errno == EINTR) return true;
+    if (size < 0 && !would_wait_or_lacks_memory(errno)) {
+        write_failed(std::strerror(errno));
+        return false;
+    }
+    if (!writable_) writable_.emplace(loop_, fd_.get(), G_IO_OUT, watch_owner());
     return false;
 }
 
 /// Whoever sends does not expect to be called back: the connection ends in the next turn.
-void FrameStream::write_failed(int error) {
-    write_failure_ = std::strerror(error);
+void FrameStream::write_failed(std::string why) {
+    write_failure_ = std::move(why);
     counters_.lost += queue_.clear();
     writable_.reset();
     ending_ = after(loop_.context(), 0, [this] { end_after_failed_write(); });
@@ -215,7 +306,7 @@ void FrameStream::end_after_failed_write() {
 size_t FrameStream::unsent() const {
     int in_system = 0;
     if (fd_) ioctl(fd_.get(), SIOCOUTQ, &in_system);
-    return queue_.bytes() + static_cast<size_t>(in_system);
+    return queue_.bytes() + (tls_ ? tls_->output().size() : 0) + static_cast<size_t>(in_system);
 }
 
 }  // namespace colo

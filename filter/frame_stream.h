@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The frames on one connected stream socket, both ways. Reads much at once; what is sent in one turn of
+// The frames on one connected stream socket, both ways, in the clear or within TLS. Reads much at once; what is sent in one turn of
 // the loop is written with one system call at its end. Stays when its connection ends, for the next one.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "filter/endpoint_counters.h"
-#include "filter/event_loop.h"
 #include "filter/frame_decoder.h"
 #include "filter/frame_queue.h"
 #include "filter/frame_sink.h"
-#include "filter/lifeline.h"
-#include "monitor/file_descriptor.h"
+#include "io/event_loop.h"
+#include "io/file_descriptor.h"
+#include "io/lifeline.h"
+#include "link/tls_session.h"
 
 namespace colo {
 
-class FrameStream final : private Flushable {
+class FrameStream final : private FdWatch::Owner, private Flushable {
   public:
     class Owner {
       public:
@@ -28,8 +31,8 @@ class FrameStream final : private Flushable {
 
     FrameStream(EventLoop& loop, FramePool& pool, EndpointCounters& counters, Owner& owner);
 
-    /// Begins with a connected socket.
-    void open(FileDescriptor fd);
+    /// Begins with a connected socket, and its TLS session once hands are shaken.
+    void open(FileDescriptor fd, std::unique_ptr<TlsSession> tls = nullptr);
     bool is_open() const { return static_cast<bool>(fd_); }
     /// Ends the connection without stream_ended().
     void close();
@@ -56,13 +59,23 @@ class FrameStream final : private Flushable {
   private:
     enum class Read { kSome, kEmpty, kOver };
 
+    FdWatch::Owner& watch_owner() { return *this; }
+    void fd_ready(GIOCondition condition) override { condition == G_IO_OUT ? flush() : readable(); }
     void flush() override;
     bool write_once();
-    void write_failed(int error);
+    bool write_plain();
+    bool write_tls();
+    bool is_writable_again(ssize_t size);
+    bool has_output() const { return !queue_.empty() || (tls_ && !tls_->output().empty()); }
+    void write_failed(std::string why);
     void end_after_failed_write();
     void readable();
     Read read_batch(size_t share, bool until_empty);
     Read read_once(bool until_empty);
+    Read read_plain(bool until_empty);
+    Read read_tls(bool until_empty);
+    Read decrypt();
+    Read read_ended(ssize_t size);
     bool deliver();
     void end(std::string reason);
     void update_watch();
@@ -71,6 +84,7 @@ class FrameStream final : private Flushable {
     EndpointCounters& counters_;
     Owner& owner_;
     FileDescriptor fd_;
+    std::unique_ptr<TlsSession> tls_;  ///< nullptr: in the clear
     ReceiveBuffer buffer_;
     FrameQueue queue_;
     FrameSink* sink_ = nullptr;
@@ -82,9 +96,10 @@ class FrameStream final : private Flushable {
     bool in_batch_ = false;
     std::string read_failure_;   ///< why nothing more can be read; empty: it can
     std::string write_failure_;  ///< the same of writing
-    SourcePtr readable_;
-    SourcePtr writable_;  ///< there while the peer is to make room
+    std::optional<FdWatch> readable_;
+    std::optional<FdWatch> writable_;  ///< there while the peer is to make room
     SourcePtr ending_;
+    SourcePtr undecrypted_;  ///< came with the handshake
     Lifeline lifeline_;
 };
 

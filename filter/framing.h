@@ -20,6 +20,9 @@ static_assert(kMaxPrefix <= Frame::kReadableBefore);
 
 constexpr uint32_t prefix_size(Framing framing) { return framing == Framing::kVnet ? 8 : 4; }
 
+/// As virtio has it; 0: none.
+constexpr bool is_vnet_header_size(uint32_t size) { return size == 0 || size == 10 || size == 12 || size == 20; }
+
 /// Why a stream cannot be read any further.
 enum class FramingError : uint8_t { kNone, kZeroLength, kTooLong, kVnetTooLong, kVnetUnknown };
 

@@ -2,12 +2,13 @@
 #include "filter/host.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "filter/chardev_factory.h"
 #include "filter/netdev_factory.h"
 #include "filter/object_type.h"
+#include "filter/tls_creds.h"
+#include "monitor/json_value.h"
 
 namespace colo {
 
@@ -38,12 +39,20 @@ FilterHost::FilterHost(EventLoop& loop, Emit emit)
           drop_timer_.set(drops_.next_deadline());
       }) {}
 
+/// The last first, but nobody before who names it: that may be an older one.
 FilterHost::~FilterHost() {
-    while (!objects_.empty()) objects_.pop_back();
+    while (!objects_.empty()) {
+        const auto last = std::find_if(objects_.rbegin(), objects_.rend(),
+                                       [](const auto& object) { return !object->is_in_use(); });
+        objects_.erase(last == objects_.rend() ? objects_.end() - 1 : std::prev(last.base()));
+    }
 }
 
 void FilterHost::add_chardev(std::vector<Option> options) {
-    auto chardev = make_chardev(loop_, pool_, std::move(options));
+    const auto find_tls = [this](const std::string& who, const SocketOptions& socket) {
+        return tls_credentials(*this, who, socket);
+    };
+    auto chardev = make_chardev(loop_, pool_, std::move(options), find_tls);
     refuse_twins(chardevs_, "chardev", chardev->id());
     const std::string id = chardev->id();
     chardevs_.emplace(id, std::move(chardev));
@@ -104,10 +113,17 @@ Object& FilterHost::add_object(std::vector<Option> options) {
     return *objects_.back();
 }
 
+Object& FilterHost::adopt(std::unique_ptr<Object> object) {
+    object->complete();
+    objects_.push_back(std::move(object));
+    return *objects_.back();
+}
+
 void FilterHost::remove_object(const std::string& id) {
     const auto found = std::find_if(objects_.begin(), objects_.end(),
                                     [&](const auto& object) { return object->id() == id; });
     if (found == objects_.end()) throw std::invalid_argument("object '" + id + "' not found");
+    if ((*found)->is_in_use()) throw std::invalid_argument("object '" + id + "' is in use, can not be deleted");
     objects_.erase(found);
 }
 
@@ -115,6 +131,12 @@ Chardev& FilterHost::chardev(const std::string& who, std::string_view key, const
     const auto found = chardevs_.find(id);
     if (found != chardevs_.end()) return *found->second;
     throw std::invalid_argument(who + ": " + std::string(key) + ": no chardev '" + id + "'");
+}
+
+Netdev& FilterHost::netdev(const std::string& who, std::string_view key, const std::string& id) {
+    const auto found = netdevs_.find(id);
+    if (found != netdevs_.end()) return *found->second;
+    throw std::invalid_argument(who + ": " + std::string(key) + ": no netdev '" + id + "'");
 }
 
 Wire& FilterHost::wire_of(const std::string& who, const std::string& netdev) {
@@ -162,6 +184,7 @@ void FilterHost::fenced() {
 bool FilterHost::failed_over() {
     bool any = false;
     for (const auto& object : objects_) any |= object->failed_over(loop_.now());
+    is_alone_ |= any;
     return any;
 }
 

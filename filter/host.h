@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "filter/chardev.h"
-#include "filter/event_loop.h"
 #include "filter/netdev.h"
 #include "filter/object.h"
 #include "filter/wire.h"
+#include "io/event_loop.h"
+#include "io/option_string.h"
 #include "monitor/drop_events.h"
 #include "monitor/json.h"
-#include "monitor/option_string.h"
 #include "packet/flow_key.h"
 #include "packet/frame.h"
 
@@ -46,9 +46,12 @@ class FilterHost {
     /// "qom-type" and "id" among them. Both phases of construction.
     Object& add_object(std::vector<Option> options);
     void remove_object(const std::string& id);
+    /// One that no option made. Its second phase follows; it cannot be removed by then.
+    Object& adopt(std::unique_ptr<Object> object);
 
     /// `who` and `key` ask; they are in the message of the error when there is none.
     Chardev& chardev(const std::string& who, std::string_view key, const std::string& id);
+    Netdev& netdev(const std::string& who, std::string_view key, const std::string& id);
     Wire& wire_of(const std::string& who, const std::string& netdev);
     /// nullptr: there is none.
     Object* object(std::string_view id) const;
@@ -61,8 +64,10 @@ class FilterHost {
 
     /// Tells all objects.
     void fenced();
-    /// False: no object goes on by itself.
+    /// The VM of this process goes on alone. False: no object goes on by itself.
     bool failed_over();
+    /// It has come to that.
+    bool is_alone() const { return is_alone_; }
 
     void emit(const std::string& event, const Json& data) { emit_(event, data); }
     /// Frames that were lost; an event, rate-limited.
@@ -83,6 +88,7 @@ class FilterHost {
     std::map<std::string, Wire*, std::less<>> wire_of_netdev_;
     std::vector<std::unique_ptr<Wire>> wires_;
     std::vector<std::unique_ptr<Object>> objects_;  ///< in the order they were made
+    bool is_alone_ = false;
 };
 
 }  // namespace colo

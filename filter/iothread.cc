@@ -13,12 +13,12 @@ class IoThread final : public Object {
     std::vector<Property> properties() override { return {}; }
 };
 
-const ObjectType g_type("iothread", [](FilterHost&, std::string id, OptionReader& options) {
+const ObjectType g_iothread("iothread", [](FilterHost&, std::string id, OptionReader& options) {
     for (const char* key : {"poll-max-ns", "poll-grow", "poll-shrink", "aio-max-batch"}) {
         options.take(key);
     }
     return std::unique_ptr<Object>(std::make_unique<IoThread>(std::move(id)));
-});
+}, MakeOrder::kBeforeOthers);
 
 }  // namespace
 

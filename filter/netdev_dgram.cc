@@ -5,20 +5,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <stdexcept>
 
 #include "filter/socket_options.h"
+#include "io/system_failure.h"
 
 namespace colo {
 
 namespace {
 
 constexpr int kFlags = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-
-[[noreturn]] void fail(const std::string& where) {
-    throw std::runtime_error(where + ": " + std::strerror(errno));
-}
 
 DatagramAddress take_address(OptionReader& options, const std::string& side) {
     const std::string type = options.need(side + ".type");
@@ -45,7 +41,7 @@ FileDescriptor bind_path(const std::string& path) {
     const SocketAddress address = unix_address(path);
     FileDescriptor fd(socket(AF_UNIX, kFlags, 0));
     if (is_left_behind(path, address)) unlink(path.c_str());
-    if (bind(fd.get(), address.get(), address.size) != 0) fail("unix:" + path);
+    if (bind(fd.get(), address.get(), address.size) != 0) throw_errno("unix:" + path);
     return fd;
 }
 
@@ -67,8 +63,8 @@ PacketDevice open_inet(const DatagramOptions& options) {
     device.fd = FileDescriptor(socket(local.family(), kFlags, 0));
     device.is_socket = true;
     const int fd = device.fd.get();
-    if (bind(fd, local.get(), local.size) != 0) fail(to_text(options.local));
-    if (connect(fd, remote.get(), remote.size) != 0) fail(to_text(options.remote));
+    if (bind(fd, local.get(), local.size) != 0) throw_errno(to_text(options.local));
+    if (connect(fd, remote.get(), remote.size) != 0) throw_errno(to_text(options.remote));
     return device;
 }
 

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "filter/event_loop.h"
 #include "filter/netdev.h"
-#include "monitor/option_string.h"
+#include "io/event_loop.h"
+#include "io/option_string.h"
 
 namespace colo {
 

@@ -3,14 +3,14 @@
 
 #include <utility>
 
-#include "filter/log.h"
+#include "io/log.h"
 
 namespace colo {
 
 namespace {
 
 /// What one capture may give before the others have their turn.
-constexpr int kShareFrames = 128;
+constexpr int kFramesAtOnce = 128;
 constexpr Time kSaveInterval = seconds(1);
 
 std::string to_name(const PcapOptions& options) {
@@ -75,7 +75,7 @@ bool NetdevPcap::is_due() const {
 void NetdevPcap::advance() {
     Lifeline::Watch life(lifeline_);
     std::string problem;
-    for (int i = 0; i < kShareFrames && is_due(); ++i) {
+    for (int i = 0; i < kFramesAtOnce && is_due(); ++i) {
         Frame frame = pool_.copy(next_->bytes, next_->wire_size);
         problem = read_next();
         deliver(std::move(frame));

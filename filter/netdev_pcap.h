@@ -7,10 +7,10 @@
 
 #include "filter/capture_reader.h"
 #include "filter/capture_writer.h"
-#include "filter/event_loop.h"
-#include "filter/lifeline.h"
 #include "filter/netdev.h"
 #include "filter/option_reader.h"
+#include "io/event_loop.h"
+#include "io/lifeline.h"
 
 namespace colo {
 

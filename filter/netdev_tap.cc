@@ -7,8 +7,9 @@
 #include <sys/ioctl.h>
 
 #include <cerrno>
-#include <cstring>
 #include <stdexcept>
+
+#include "io/system_failure.h"
 
 namespace colo {
 
@@ -16,10 +17,6 @@ namespace {
 
 /// virtio_net_hdr without num_buffers, as the kernel has it unless told otherwise.
 constexpr uint32_t kTapHeader = 10;
-
-[[noreturn]] void fail(const std::string& where) {
-    throw std::runtime_error(where + ": " + std::strerror(errno));
-}
 
 ifreq to_request(const TapOptions& options) {
     ifreq request{};
@@ -38,15 +35,15 @@ void refuse_script(OptionReader& options, std::string_view key) {
 NetdevTap::Tap NetdevTap::open_tap(const std::string& what, const TapOptions& options) {
     constexpr const char* kDevice = "/dev/net/tun";
     FileDescriptor fd(open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
-    if (!fd) fail(what + ": " + kDevice);
+    if (!fd) throw_errno(what + ": " + kDevice);
     ifreq request = to_request(options);
     const std::string where = what + ": ifname: '" + options.ifname + "'";
-    if (ioctl(fd.get(), TUNSETIFF, &request) != 0) fail(where);
+    if (ioctl(fd.get(), TUNSETIFF, &request) != 0) throw_errno(where);
     int header = kTapHeader;
     // A lasting interface remembers what its last user told it.
-    if (options.vnet_hdr && ioctl(fd.get(), TUNSETVNETHDRSZ, &header) != 0) fail(where);
+    if (options.vnet_hdr && ioctl(fd.get(), TUNSETVNETHDRSZ, &header) != 0) throw_errno(where);
     // Nor must it hand over what the receiver's end never agreed to: checksums and segments to be done.
-    if (ioctl(fd.get(), TUNSETOFFLOAD, 0) != 0) fail(where);
+    if (ioctl(fd.get(), TUNSETOFFLOAD, 0) != 0) throw_errno(where);
     Tap tap;
     tap.device.fd = std::move(fd);
     tap.device.vnet_header = options.vnet_hdr ? kTapHeader : 0;

@@ -44,6 +44,9 @@ class Object {
     virtual void complete() = 0;
     virtual std::vector<Property> properties() = 0;
 
+    /// Others name it: it cannot be removed.
+    virtual bool is_in_use() const { return false; }
+
     /// A checkpoint has made the secondary a copy of the primary.
     virtual void fenced() {}
     /// The VM of this process goes on alone. False: of no meaning for the object.

@@ -12,7 +12,8 @@ constinit const ObjectType* g_first = nullptr;
 
 }  // namespace
 
-ObjectType::ObjectType(const char* name, Make make) : name_(name), make_(make), next_(g_first) {
+ObjectType::ObjectType(const char* name, Make make, MakeOrder order)
+    : name_(name), make_(make), order_(order), next_(g_first) {
     g_first = this;
 }
 

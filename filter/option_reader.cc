@@ -11,6 +11,12 @@ namespace colo {
 OptionReader::OptionReader(std::string what, std::vector<Option> options)
     : what_(std::move(what)), options_(std::move(options)) {}
 
+OptionReader OptionReader::of_example(std::string what) {
+    OptionReader reader(std::move(what), {});
+    reader.invents_ = true;
+    return reader;
+}
+
 bool OptionReader::has(std::string_view key) const {
     return std::ranges::find(options_, key, &Option::key) != options_.end();
 }
@@ -29,9 +35,10 @@ std::string OptionReader::take(std::string_view key, std::string_view otherwise)
     return take(key).value_or(std::string(otherwise));
 }
 
-std::string OptionReader::need(std::string_view key) {
+std::string OptionReader::need(std::string_view key, std::string_view problem) {
     std::optional<std::string> value = take(key);
-    if (!value) fail(key, "is missing");
+    if (!value && invents_) return std::string(key);
+    if (!value) fail(key, problem);
     if (value->empty()) fail(key, "is empty");
     return *std::move(value);
 }

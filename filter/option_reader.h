@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "monitor/option_string.h"
+#include "io/option_string.h"
 
 namespace colo {
 
@@ -17,6 +17,9 @@ class OptionReader {
   public:
     /// `what`: of whom the errors speak, such as "chardev 'pri'".
     OptionReader(std::string what, std::vector<Option> options);
+    /// One where all that is needed is there, named like its key: for looking at an object that is never
+    /// completed.
+    static OptionReader of_example(std::string what);
 
     const std::string& what() const { return what_; }
 
@@ -24,8 +27,8 @@ class OptionReader {
     /// Takes `key` out. The last of equal keys counts.
     std::optional<std::string> take(std::string_view key);
     std::string take(std::string_view key, std::string_view otherwise);
-    /// Must be there, and not empty.
-    std::string need(std::string_view key);
+    /// Must be there (else: `problem`), and not empty.
+    std::string need(std::string_view key, std::string_view problem = "is missing");
     /// on/off, yes/no, true/false.
     bool take_bool(std::string_view key, bool otherwise);
     uint64_t take_uint(std::string_view key, uint64_t otherwise, uint64_t min, uint64_t max);
@@ -39,6 +42,7 @@ class OptionReader {
   private:
     std::string what_;
     std::vector<Option> options_;
+    bool invents_ = false;
 };
 
 }  // namespace colo

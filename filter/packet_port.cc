@@ -7,7 +7,8 @@
 #include <cstring>
 #include <utility>
 
-#include "filter/log.h"
+#include "io/log.h"
+#include "io/stream_socket.h"
 
 namespace colo {
 
@@ -23,16 +24,10 @@ constexpr unsigned kRetryMs = 1;
 
 constexpr std::array<uint8_t, kMaxFront> kNoVnetHeader{};
 
-bool is_temporary(int error) {
-    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
-}
-
 /// Nobody is at the other end.
 bool is_absence(int error) {
     return error == ECONNREFUSED || error == ENOENT || error == ECONNRESET || error == EPERM;
 }
-
-iovec to_vector(const uint8_t* at, size_t size) { return {const_cast<uint8_t*>(at), size}; }
 
 }  // namespace
 
@@ -59,7 +54,7 @@ void PacketPort::pause_reading(bool paused) {
 void PacketPort::update_watch() {
     readable_.reset();
     if (!device_.fd || !reads_ || paused_) return;
-    readable_ = watch_fd(loop_.context(), device_.fd.get(), G_IO_IN, [this] { readable(); });
+    readable_.emplace(loop_, device_.fd.get(), G_IO_IN, watch_owner());
 }
 
 void PacketPort::readable() { read_batch(kShareFrames, false); }
@@ -93,7 +88,7 @@ PacketPort::Read PacketPort::read_once() {
     const MutableBytes room = space.subspan(prefix);
     const ssize_t size = read(device_.fd.get(), room.data(), room.size());
     ++counters_.reads;
-    if (size < 0 && is_temporary(errno)) return Read::kEmpty;
+    if (size < 0 && would_wait_or_lacks_memory(errno)) return Read::kEmpty;
     if (size < 0) {
         read_error_ = errno;
         return device_.is_socket || errno == EINTR ? Read::kSome : Read::kOver;
@@ -128,14 +123,14 @@ SendResult PacketPort::send(Frame&& frame) {
         ++counters_.not_connected;
         return SendResult::kNotConnected;
     }
-    if (!has_room_for(frame) && !writable_) flush();
+    if (!has_room_for(frame) && !is_blocked()) flush();
     if (!has_room_for(frame)) {
         ++counters_.refused;
         return SendResult::kFull;
     }
     queued_bytes_ += frame.size();
     queue_.push() = std::move(frame);
-    if (!writable_) loop_.at_end(*this);
+    if (!is_blocked()) loop_.at_end(*this);
     return SendResult::kQueued;
 }
 
@@ -150,13 +145,14 @@ void PacketPort::flush() {
         const size_t count = device_.is_socket ? write_datagrams() : write_frame();
         if (count > 0) {
             written(count);
-        } else if (is_temporary(errno)) {
+        } else if (would_wait_or_lacks_memory(errno)) {
             return wait_until_writable();
         } else if (errno != EINTR) {
             drop_first(errno);
         }
     }
     writable_.reset();
+    again_.reset();
 }
 
 /// How many of the queue's first frames have been written; 0: errno tells why.
@@ -189,9 +185,9 @@ size_t PacketPort::gather(const Frame& frame, Vectors& vectors) const {
     if (device_.vnet_header > 0) {
         const bool has_one = frame.front().size() >= device_.vnet_header;
         const uint8_t* header = has_one ? frame.front().data() : kNoVnetHeader.data();
-        vectors[count++] = to_vector(header, device_.vnet_header);
+        vectors[count++] = to_iovec(header, device_.vnet_header);
     }
-    vectors[count++] = to_vector(frame.data(), frame.size());
+    vectors[count++] = to_iovec(frame.data(), frame.size());
     return count;
 }
 
@@ -218,9 +214,9 @@ void PacketPort::remove_first() {
 
 void PacketPort::wait_until_writable() {
     if (device_.destination.size > 0) {
-        writable_ = after(loop_.context(), kRetryMs, [this] { flush(); });
+        again_ = after(loop_.context(), kRetryMs, [this] { flush(); });
     } else if (!writable_) {
-        writable_ = watch_fd(loop_.context(), device_.fd.get(), G_IO_OUT, [this] { flush(); });
+        writable_.emplace(loop_, device_.fd.get(), G_IO_OUT, watch_owner());
     }
 }
 
@@ -231,6 +227,7 @@ void PacketPort::close() {
     queued_bytes_ = 0;
     buffer_.clear();
     writable_.reset();
+    again_.reset();
     device_.fd = {};
     update_watch();
     const std::string reason = std::strerror(read_error_);

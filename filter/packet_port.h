@@ -6,17 +6,18 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "filter/endpoint_counters.h"
-#include "filter/event_loop.h"
 #include "filter/frame_queue.h"
 #include "filter/frame_sink.h"
 #include "filter/framing.h"
-#include "filter/lifeline.h"
-#include "filter/ring.h"
-#include "filter/socket_address.h"
-#include "monitor/file_descriptor.h"
+#include "io/event_loop.h"
+#include "io/file_descriptor.h"
+#include "io/lifeline.h"
+#include "io/ring.h"
+#include "io/socket_address.h"
 #include "packet/receive_buffer.h"
 
 namespace colo {
@@ -28,7 +29,7 @@ struct PacketDevice {
     uint32_t vnet_header = 0;   ///< bytes of it in front of each frame
 };
 
-class PacketPort final : private Flushable {
+class PacketPort final : private FdWatch::Owner, private Flushable {
   public:
     class Owner {
       public:
@@ -63,6 +64,8 @@ class PacketPort final : private Flushable {
     using Vectors = std::array<iovec, 2>;
 
     Framing framing() const { return device_.vnet_header > 0 ? Framing::kVnet : Framing::kPlain; }
+    FdWatch::Owner& watch_owner() { return *this; }
+    void fd_ready(GIOCondition condition) override { condition == G_IO_OUT ? flush() : readable(); }
     void flush() override;
     size_t write_datagrams();
     size_t write_frame();
@@ -71,6 +74,7 @@ class PacketPort final : private Flushable {
     void drop_first(int error);
     void remove_first();
     void wait_until_writable();
+    bool is_blocked() const { return writable_ || again_; }
     bool has_room_for(const Frame& frame) const;
     void readable();
     Read read_batch(size_t share, bool until_empty);
@@ -94,8 +98,9 @@ class PacketPort final : private Flushable {
     bool in_batch_ = false;
     int read_error_ = 0;
     bool is_failing_ = false;  ///< the last write did; told once
-    SourcePtr readable_;
-    SourcePtr writable_;
+    std::optional<FdWatch> readable_;
+    std::optional<FdWatch> writable_;
+    SourcePtr again_;  ///< what takes writable_'s place where nobody tells
     Lifeline lifeline_;
 };
 

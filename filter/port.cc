@@ -14,15 +14,19 @@ void Port::open(FilterHost& host, const Object& object, std::string_view key,
 
 void Port::open(FilterHost& host, const Object& object, std::string_view key,
                 const std::string& chardev, bool vnet_in, bool vnet_out) {
-    Chardev& found = host.chardev(object.what(), key, chardev);
+    open(host, object, key, host.chardev(object.what(), key, chardev), vnet_in, vnet_out);
+}
+
+void Port::open(FilterHost& host, const Object& object, std::string_view key, Chardev& chardev, bool vnet_in,
+                bool vnet_out) {
     const auto framing = [](bool vnet) { return vnet ? Framing::kVnet : Framing::kPlain; };
     try {
-        found.attach(*this, framing(vnet_in), framing(vnet_out));
+        chardev.attach(*this, framing(vnet_in), framing(vnet_out));
     } catch (const std::runtime_error& error) {
         throw std::runtime_error(object.what() + ": " + std::string(key) + ": " + error.what());
     }
-    chardev_ = &found;
-    outlet_ = std::make_unique<Outlet>(host, found, vnet_out);
+    chardev_ = &chardev;
+    outlet_ = std::make_unique<Outlet>(host, chardev, vnet_out);
 }
 
 void Port::close() {

@@ -33,6 +33,9 @@ class Port final : public ChardevUser {
     /// The same where both directions do not have the same framing.
     void open(FilterHost& host, const Object& object, std::string_view key, const std::string& chardev,
               bool vnet_in, bool vnet_out);
+    /// The same for a chardev that is at hand. `key`: who names it.
+    void open(FilterHost& host, const Object& object, std::string_view key, Chardev& chardev, bool vnet_in,
+              bool vnet_out);
     void close();
 
     bool is_open() const { return chardev_ != nullptr; }

@@ -4,7 +4,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "filter/socket_address.h"
+#include "io/socket_address.h"
 
 namespace colo {
 
@@ -21,10 +21,10 @@ ListenAddress take_host(OptionReader& options, const std::string& prefix) {
     return {ListenAddress::Kind::kTcp, {}, std::move(host), need_port(options, prefix + "port")};
 }
 
-ListenAddress take_chardev_address(OptionReader& options) {
+ListenAddress take_path_or_host(OptionReader& options) {
     const bool has_host = options.has("host");
     if (has_host && options.has("path")) options.fail("path", "and host exclude each other");
-    if (!has_host && !options.has("path")) options.fail("path", "is missing, and so is host");
+    if (!has_host && !options.has("path")) options.need("path", "is missing, and so is host");
     return has_host ? take_host(options, "") : take_path(options, "path");
 }
 
@@ -65,14 +65,20 @@ std::string need_port(OptionReader& options, std::string_view key) {
 }
 
 SocketOptions take_chardev_socket(OptionReader& options) {
-    if (options.has("tls-creds")) {
-        options.fail("tls-creds", "a chardev has no TLS; use a tunnel");
-    }
     SocketOptions socket;
-    socket.address = take_chardev_address(options);
+    socket.address = take_path_or_host(options);
     take_direction(options, socket);
     socket.waits = options.take_bool("wait", socket.is_server);
     if (socket.waits && !socket.is_server) options.fail("wait", "is for a server, not a client");
+    socket.tls_creds = options.take("tls-creds", "");
+    return socket;
+}
+
+SocketOptions take_link_socket(OptionReader& options) {
+    SocketOptions socket;
+    socket.address = take_path_or_host(options);
+    socket.is_server = options.take_bool("server", false);
+    socket.tls_creds = options.take("tls-creds", "");
     return socket;
 }
 

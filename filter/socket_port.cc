@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "filter/socket_port.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -10,40 +8,15 @@
 #include <stdexcept>
 #include <utility>
 
-#include "filter/log.h"
+#include "io/log.h"
+#include "io/stream_socket.h"
 
 namespace colo {
 
 namespace {
 
 constexpr unsigned kAcceptPauseMs = 1000;
-/// A TCP peer that has vanished is noticed after about 25 s.
-constexpr int kKeepAliveIdleSeconds = 10;
-constexpr int kKeepAliveIntervalSeconds = 5;
-constexpr int kKeepAliveProbes = 3;
-
-void set_option(int fd, int level, int name, int value) {
-    setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-void set_tcp_options(int fd) {
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepAliveIdleSeconds);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
-}
-
-std::vector<SocketAddress> addresses_of(const ListenAddress& address) {
-    if (address.kind == ListenAddress::Kind::kUnix) return {unix_address(address.path)};
-    return resolve(address.host, address.port, SOCK_STREAM);
-}
-
-int take_socket_error(int fd) {
-    int error = 0;
-    socklen_t size = sizeof(error);
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
-}
+constexpr KeepAlive kKeepAlive{.idle_seconds = 10, .interval_seconds = 5, .probes = 3};
 
 }  // namespace
 
@@ -59,12 +32,13 @@ SocketPort::SocketPort(EventLoop& loop, FramePool& pool, std::string what,
     } catch (const std::runtime_error& error) {
         throw std::runtime_error(what_ + ": " + error.what());
     }
+    is_set_up_ = true;
     is_waiting();  // throws when a connection was refused at once
 }
 
 bool SocketPort::is_waiting() const {
     if (!failure_.empty()) throw std::runtime_error(what_ + ": " + failure_);
-    const bool needs_peer = options_.waits || connecting_;
+    const bool needs_peer = options_.waits || connecting_ || (handshake_ && !listener_);
     return needs_peer && counters_.connects == 0 && options_.reconnect_seconds == 0;
 }
 
@@ -73,8 +47,7 @@ void SocketPort::start() {
         listener_ = std::make_unique<Listener>(options_.address);
         return watch_listener();
     }
-    addresses_ = addresses_of(options_.address);
-    if (const int error = connect_to_next()) connect_failed(error);
+    connect();
 }
 
 void SocketPort::watch_listener() {
@@ -86,8 +59,9 @@ void SocketPort::accept_client() {
     FileDescriptor client(accept4(listener_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
         acceptable_.reset();
-        open_stream(std::move(client));
-        return observer_.port_opened();
+        take_peer(std::move(client));
+        if (is_connected()) observer_.port_opened();
+        return;
     }
     const int error = errno;
     if (error != EMFILE && error != ENFILE && error != ENOBUFS && error != ENOMEM) return;
@@ -98,50 +72,30 @@ void SocketPort::accept_client() {
     again_ = after(loop_.context(), kAcceptPauseMs, [this] { watch_listener(); });
 }
 
-/// 0: connected, or under way. Else all addresses have been tried.
-int SocketPort::connect_to_next() {
-    int error = 0;
-    while (next_address_ < addresses_.size()) {
-        const SocketAddress& address = addresses_[next_address_++];
-        FileDescriptor fd(
-            socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-        if (connect(fd.get(), address.get(), address.size) == 0) {
-            open_stream(std::move(fd));
-            return 0;
-        }
-        error = errno;
-        if (error == EINPROGRESS) {
-            pending_ = std::move(fd);
-            connecting_ = watch_fd(loop_.context(), pending_.get(), G_IO_OUT,
-                                   [this] { connect_finished(); });
-            return 0;
-        }
-    }
-    return error;
+void SocketPort::connect() {
+    connecting_ = std::make_unique<SocketConnector>(
+        loop_.context(), options_.address,
+        [this](FileDescriptor fd, const std::string& error) { connected(std::move(fd), error); });
+    connecting_->begin();
 }
 
-void SocketPort::connect_finished() {
-    int error = take_socket_error(pending_.get());
+/// Who sets the port up sees for itself.
+void SocketPort::connected(FileDescriptor fd, const std::string& error) {
     connecting_.reset();
-    FileDescriptor fd = std::exchange(pending_, {});
-    if (error == 0) {
-        open_stream(std::move(fd));
-    } else if (next_address_ < addresses_.size()) {
-        error = connect_to_next();
-    }
-    if (error != 0) return connect_failed(error);
-    if (is_connected()) observer_.port_opened();
+    if (!fd) return connect_failed(error);
+    take_peer(std::move(fd));
+    if (is_set_up_ && is_connected()) observer_.port_opened();
 }
 
-void SocketPort::connect_failed(int error) {
+void SocketPort::connect_failed(const std::string& error) {
     ++counters_.connect_failures;
-    const std::string problem = "cannot connect to " + options_.name() + ": " + std::strerror(error);
+    const std::string problem = "cannot connect to " + options_.name() + ": " + error;
     if (options_.reconnect_seconds == 0) {
         failure_ = problem;
         log_error(what_, problem);
         return;
     }
-    if (!std::exchange(failure_told_, true)) {
+    if (std::exchange(told_, problem) != problem) {
         log_warning(what_, problem + "; tries again every " +
                                std::to_string(options_.reconnect_seconds) + " s");
     }
@@ -149,20 +103,35 @@ void SocketPort::connect_failed(int error) {
 }
 
 void SocketPort::connect_later() {
-    again_ = after(loop_.context(), options_.reconnect_seconds * 1000, [this] { connect_again(); });
+    again_ = after(loop_.context(), options_.reconnect_seconds * 1000, [this] { connect(); });
 }
 
-void SocketPort::connect_again() {
-    next_address_ = 0;
-    if (const int error = connect_to_next()) return connect_failed(error);
-    if (is_connected()) observer_.port_opened();
+/// With TLS that is half the way.
+void SocketPort::take_peer(FileDescriptor fd) {
+    if (options_.address.kind == ListenAddress::Kind::kTcp) set_tcp_options(fd.get(), kKeepAlive);
+    if (!options_.tls) return open_stream(std::move(fd), nullptr);
+    TlsHandshake::Owner& owner = *this;
+    handshake_ = std::make_unique<TlsHandshake>(loop_, std::move(fd), *options_.tls, owner);
 }
 
-void SocketPort::open_stream(FileDescriptor fd) {
-    if (options_.address.kind == ListenAddress::Kind::kTcp) set_tcp_options(fd.get());
-    failure_told_ = false;
-    stream_.open(std::move(fd));
+void SocketPort::open_stream(FileDescriptor fd, std::unique_ptr<TlsSession> tls) {
+    told_.clear();
+    stream_.open(std::move(fd), std::move(tls));
     log_info(what_, "connected (" + name() + ")");
+}
+
+void SocketPort::handshake_done(FileDescriptor fd, std::unique_ptr<TlsSession> tls) {
+    handshake_.reset();
+    open_stream(std::move(fd), std::move(tls));
+    observer_.port_opened();
+}
+
+void SocketPort::handshake_failed(const std::string& why) {
+    handshake_.reset();
+    if (!listener_) return connect_failed(why);
+    ++counters_.connect_failures;
+    log_warning(what_, "a client was refused: " + why);
+    watch_listener();
 }
 
 void SocketPort::stream_ended(const std::string& reason) {

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One stream of frames with whoever is at a socket's other end: a server serves one client at a time, the
-// next when the first has gone; a client tries again.
+// next when the first has gone; a client tries again. With TLS whoever does not shake hands, or may not be
+// the peer, has never been there.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "filter/frame_stream.h"
-#include "filter/socket_address.h"
 #include "filter/socket_options.h"
-#include "monitor/listener.h"
+#include "filter/tls_handshake.h"
+#include "io/listener.h"
+#include "io/socket_connector.h"
 
 namespace colo {
 
-class SocketPort final : private FrameStream::Owner {
+class SocketPort final : private FrameStream::Owner, private TlsHandshake::Owner {
   public:
     /// Called from the loop, never from within a call into the port. May destroy the port.
     class Observer {
@@ -26,8 +27,8 @@ class SocketPort final : private FrameStream::Owner {
         ~Observer() = default;
     };
 
-    /// Listens or connects at once. `what`: of whom errors and messages speak. Throws std::runtime_error
-    /// when it cannot listen, or cannot connect and is not to try again.
+    /// Listens or connects at once; a name is looked up meanwhile. `what`: of whom errors and messages speak.
+    /// Throws std::runtime_error when it cannot listen, or is refused at once and is not to try again.
     SocketPort(EventLoop& loop, FramePool& pool, std::string what, const SocketOptions& options,
                Observer& observer);
 
@@ -46,12 +47,15 @@ class SocketPort final : private FrameStream::Owner {
     void start();
     void watch_listener();
     void accept_client();
-    int connect_to_next();
-    void connect_finished();
-    void connect_failed(int error);
-    void open_stream(FileDescriptor fd);
+    void connect();
+    void connected(FileDescriptor fd, const std::string& error);
+    void connect_failed(const std::string& why);
+    void take_peer(FileDescriptor fd);
+    void open_stream(FileDescriptor fd, std::unique_ptr<TlsSession> tls);
+    // TlsHandshake::Owner
+    void handshake_done(FileDescriptor fd, std::unique_ptr<TlsSession> tls) override;
+    void handshake_failed(const std::string& why) override;
     void connect_later();
-    void connect_again();
 
     EventLoop& loop_;
     std::string what_;
@@ -60,14 +64,13 @@ class SocketPort final : private FrameStream::Owner {
     EndpointCounters counters_;
     FrameStream stream_;
     std::unique_ptr<Listener> listener_;
-    std::vector<SocketAddress> addresses_;  ///< a client's
-    size_t next_address_ = 0;
-    FileDescriptor pending_;  ///< being connected
     std::string failure_;        ///< of a client that will not try again
-    bool failure_told_ = false;  ///< one message for all attempts in a row
+    std::string told_;           ///< the failure told last: attempts in a row that fail alike are one message
+    bool is_set_up_ = false;     ///< there is somebody to tell
     SourcePtr acceptable_;
-    SourcePtr connecting_;
+    std::unique_ptr<SocketConnector> connecting_;
     SourcePtr again_;
+    std::unique_ptr<TlsHandshake> handshake_;
 };
 
 }  // namespace colo

@@ -57,6 +57,10 @@ void Wire::renumber() {
     for (size_t i = 0; i < chain_.size(); ++i) chain_[i]->place_ = i;
 }
 
+bool Wire::has_rewriter() const {
+    return std::ranges::any_of(chain_, [](const Filter* filter) { return filter->rewrites(); });
+}
+
 void Wire::pass_on(const Filter& from, Frame&& frame, Direction direction, Time now) {
     if (direction == Direction::kTx) {
         to_vm(from.place_ + 1, std::move(frame), now);

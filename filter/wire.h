@@ -35,6 +35,9 @@ class Wire {
     void remove(Filter& filter);
     void pass_on(const Filter& from, Frame&& frame, Direction direction, Time now);
 
+    /// A filter-rewriter is among its filters.
+    bool has_rewriter() const;
+
     const WireCounters& counters() const { return counters_; }
 
   private:

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "monitor/builtin_commands.h"
 
-#include <nlohmann/json.hpp>
-
+#include "monitor/json_value.h"
 #include "monitor/text_interpreter.h"
 
 namespace colo {

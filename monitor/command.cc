@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

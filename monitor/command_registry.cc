@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <exception>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

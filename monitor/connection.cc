@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "io/stream_socket.h"
+
 namespace colo {
 
 namespace {
@@ -15,10 +17,6 @@ constexpr size_t kReadBytes = 16 << 10;
 ssize_t write_to(int fd, const char* data, size_t size) {
     const ssize_t sent = ::send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent < 0 && errno == ENOTSOCK ? write(fd, data, size) : sent;
-}
-
-bool is_temporary(int error) {
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
 }  // namespace
@@ -69,7 +67,7 @@ void Connection::settled() {
 void Connection::read_some() {
     char buffer[kReadBytes];
     const ssize_t size = read(in_.get(), buffer, sizeof(buffer));
-    if (size < 0 && is_temporary(errno)) return;
+    if (size < 0 && would_wait(errno)) return;
     if (size < 0) return finish(Ending::kByClient);
     if (size == 0) {
         at_end_ = true;
@@ -90,7 +88,7 @@ void Connection::write_some() {
     while (!queue_.empty()) {
         const std::string& front = queue_.front();
         const ssize_t size = write_to(out_fd(), front.data() + written_, front.size() - written_);
-        if (size < 0 && is_temporary(errno)) return;
+        if (size < 0 && would_wait(errno)) return;
         if (size < 0) return finish(Ending::kByClient);
         written_ += static_cast<size_t>(size);
         queued_ -= static_cast<size_t>(size);

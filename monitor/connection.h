@@ -12,8 +12,8 @@
 #include <memory>
 #include <string>
 
-#include "monitor/file_descriptor.h"
-#include "monitor/glib_source.h"
+#include "io/file_descriptor.h"
+#include "io/glib_source.h"
 #include "monitor/session.h"
 
 namespace colo {

@@ -2,8 +2,9 @@
 #include "monitor/drop_events.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

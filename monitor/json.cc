@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "monitor/json.h"
 
-#include <nlohmann/json.hpp>
+#include "monitor/json_value.h"
 
 namespace colo {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "monitor/metrics_session.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "monitor/json_value.h"
 #include "monitor/open_metrics.h"
 
 namespace colo {

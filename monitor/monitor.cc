@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
 #include "monitor/builtin_commands.h"
+#include "monitor/json_value.h"
 #include "monitor/metrics_session.h"
 #include "monitor/qmp_session.h"
 #include "monitor/text_session.h"

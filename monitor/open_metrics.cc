@@ -4,8 +4,9 @@
 #include <glib.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

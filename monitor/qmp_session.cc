@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include <nlohmann/json.hpp>
+#include "monitor/json_value.h"
 
 namespace colo {
 

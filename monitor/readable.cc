@@ -2,8 +2,9 @@
 #include "monitor/readable.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "io/listener.h"
 #include "monitor/connection.h"
-#include "monitor/listener.h"
 
 namespace colo {
 

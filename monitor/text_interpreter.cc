@@ -3,8 +3,7 @@
 
 #include <glib.h>
 
-#include <nlohmann/json.hpp>
-
+#include "monitor/json_value.h"
 #include "monitor/readable.h"
 #include "monitor/words.h"
 

@@ -2,8 +2,9 @@
 #include "monitor/text_session.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

@@ -2,7 +2,8 @@
 #include "monitor/version.h"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
+
+#include "monitor/json_value.h"
 
 namespace colo {
 

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "io/option_string.h"
 #include "monitor/command_registry.h"
+#include "monitor/json_value.h"
 
 namespace colo {
 
@@ -187,6 +188,16 @@ Result arguments_from_text(const Command& command, std::string_view rest) {
     } catch (const std::exception& error) {
         return CommandError{error.what()};
     }
+}
+
+FromText from_options(std::string implied_key) {
+    return [implied_key = std::move(implied_key)](std::string_view rest) -> Result {
+        Json arguments = Json::object();
+        for (const Option& option : parse_options(rest, implied_key)) {
+            arguments[option.key] = option.value;
+        }
+        return arguments;
+    };
 }
 
 }  // namespace colo

@@ -2,6 +2,7 @@
 // A line of the text monitor -> a command's arguments.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "monitor/command.h"
@@ -13,6 +14,10 @@ namespace colo {
 /// declared: numbers, on/off, JSON for objects and arrays; kAny takes JSON where it is some, else
 /// the word.
 Result arguments_from_text(const Command& command, std::string_view rest);
+
+/// For commands that take an option string in the text monitor, such as object_add: the options as
+/// members, all of them strings. The last of equal keys counts.
+FromText from_options(std::string implied_key);
 
 /// `text` without white space around it.
 std::string_view trimmed(std::string_view text);

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "packet/arp.h"
+
 namespace colo {
 
 namespace {
@@ -31,17 +33,6 @@ std::string ip_text(int family, const uint8_t* bytes) {
     return inet_ntop(family, bytes, text, sizeof text);
 }
 
-/// Offset of the sender's protocol address in an ARP message, when it speaks of IPv4 (RFC 826).
-constexpr size_t kArpSenderAddress = 14;
-
-const uint8_t* arp_sender(const PacketView& view) {
-    static constexpr uint8_t kEthernetIpv4[] = {0, 1, 8, 0, 6, 4};
-    const Bytes message = view.payload();
-    if (message.size() < kArpSenderAddress + 4) return nullptr;
-    if (std::memcmp(message.data(), kEthernetIpv4, sizeof kEthernetIpv4) != 0) return nullptr;
-    return message.data() + kArpSenderAddress;
-}
-
 /// Whom the frame is from; nothing for frames that do not say.
 struct Sender {
     const PacketView& view;
@@ -52,8 +43,8 @@ struct Sender {
     }
     bool operator()(const Ipv4Address& address) const {
         const uint8_t* sender = nullptr;
-        if (view.level == Level::kEthernet && view.ether_type == ether_type::kArp) {
-            sender = arp_sender(view);
+        if (const auto arp = parse_arp(view)) {
+            sender = arp->sender_ip;
         } else if (view.level >= Level::kIp && view.family == Family::kIpv4) {
             sender = view.source_address();
         }

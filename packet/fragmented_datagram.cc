@@ -6,13 +6,12 @@
 #include <cstring>
 
 #include "packet/checksum.h"
+#include "packet/header_fields.h"
 
 namespace colo {
 
 namespace {
 
-constexpr uint32_t kMaxIpLength = 65535;
-constexpr uint32_t kIpv6Header = 40;
 /// Reserved and "don't fragment" bits of the IPv4 fragment field; the rest is more-fragments and
 /// offset.
 constexpr uint16_t kIpv4KeptFlags = 0xc000;
@@ -94,7 +93,7 @@ Frame FragmentedDatagram::whole(FramePool& pool) const {
     // IPv6's fragment header goes, with all before it staying; IPv4's header stays.
     const uint32_t header_end = ipv6 ? first_->fragment_header_at : first_->l4_offset;
     const uint32_t counted_from = first_->l3_offset + (ipv6 ? kIpv6Header : 0);
-    if (header_end - counted_from + *total_ > kMaxIpLength) return {};
+    if (header_end - counted_from + *total_ > kMaxIpBytes) return {};
     Frame frame = pool.make(header_end + *total_);
     const MutableBytes bytes = frame.mutable_bytes();
     std::memcpy(bytes.data(), first_->data, header_end);

@@ -95,6 +95,13 @@ class Frame {
     bool shares_buffer(const Frame& other) const { return buffer_ == other.buffer_; }
     /// From here on the frame has no vnet header; its bytes stay where they are.
     void drop_front() { front_ = 0; }
+    /// Leaves the first `skip` bytes out; the next `front` become the vnet header. size() must be more.
+    void split_front(uint32_t skip, uint32_t front) {
+        data_ += skip + front;
+        size_ -= skip + front;
+        wire_size_ -= skip + front;
+        front_ = front;
+    }
     /// Whether somebody else has a handle on the buffer, too (the receive buffer it came from counts).
     bool is_shared() const { return buffer_->references > 1; }
     /// What holding this frame costs, for the byte caps.

@@ -3,23 +3,18 @@
 
 #include <algorithm>
 
+#include "packet/header_fields.h"
+
 namespace colo {
 
 namespace {
 
-constexpr uint32_t kIcmpHeader = 8;
 /// What RFC 792 promises of the quoted transport: ports and, for TCP, the sequence number.
 constexpr uint32_t kPromised = 8;
 
 constexpr uint8_t kUnreachable = 3;
 constexpr uint8_t kFragmentationNeeded = 4;  // a code
 constexpr uint8_t kPacketTooBigV6 = 2;
-
-bool is_icmp(const PacketView& view) {
-    return view.level == Level::kTransport &&
-           view.protocol ==
-               (view.family == Family::kIpv4 ? ip_protocol::kIcmp : ip_protocol::kIcmpv6);
-}
 
 bool starts_with_ports(const PacketView& quoted) {
     const bool known = quoted.protocol == ip_protocol::kTcp || quoted.protocol == ip_protocol::kUdp;
@@ -39,7 +34,7 @@ std::optional<uint32_t> IcmpError::mtu() const {
 }
 
 bool is_icmp_error(const PacketView& view) {
-    if (!is_icmp(view)) return false;
+    if (!view.is_icmp()) return false;
     const uint8_t type = view.icmp_type();
     if (view.family == Family::kIpv6) return type >= 1 && type <= 4;
     return (type >= 3 && type <= 5) || type == 11 || type == 12;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "packet/checksum.h"
+#include "packet/header_fields.h"
 
 namespace colo {
 
@@ -17,19 +18,12 @@ constexpr uint32_t kIpv4Fragment = 6;
 constexpr uint32_t kIpv4Checksum = 10;
 constexpr uint16_t kIpv4MoreFragments = 0x2000;
 
-constexpr uint32_t kIpv6Header = 40;
 constexpr uint32_t kIpv6Length = 4;
 constexpr uint32_t kIpv6NextHeader = 6;
-constexpr uint32_t kFragmentHeader = 8;
-constexpr uint8_t kHopByHop = 0;
-constexpr uint8_t kRouting = 43;
-constexpr uint8_t kDestinationOptions = 60;
 
 constexpr uint32_t kTcpSeq = 4;
 constexpr uint32_t kTcpFlags = 13;
-constexpr uint32_t kTcpChecksum = 16;
 constexpr uint32_t kUdpLength = 4;
-constexpr uint32_t kUdpChecksum = 6;
 
 /// A part of the bytes that a packet is cut at.
 struct Part {
@@ -120,10 +114,10 @@ FragmentPlace fragment_place(const PacketView& view) {
     FragmentPlace place{at, named_at};
     while (at < view.l4_offset) {
         const uint8_t type = view.data[named_at];
-        if (type != kHopByHop && type != kRouting && type != kDestinationOptions) break;
+        if (type != ip_extension::kHopByHop && type != ip_extension::kRouting && type != ip_extension::kDestinationOptions) break;
         named_at = at;
         at += (view.data[at + 1] + 1u) * 8;
-        if (type != kDestinationOptions) place = {at, named_at};
+        if (type != ip_extension::kDestinationOptions) place = {at, named_at};
     }
     return place;
 }

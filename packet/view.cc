@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "packet/header_fields.h"
 #include "packet/hot.h"
 
 namespace colo {
@@ -12,23 +13,9 @@ namespace {
 constexpr uint32_t kMacHeader = 14;
 constexpr uint32_t kTag = 4;
 constexpr int kMaxTags = 2;
-constexpr uint32_t kIpv4Header = 20;
-constexpr uint32_t kIpv6Header = 40;
-constexpr uint32_t kFragmentHeader = 8;
-constexpr uint32_t kTcpHeader = 20;
-constexpr uint32_t kUdpHeader = 8;
-constexpr uint32_t kIcmpHeader = 8;
 /// ICMP's payload for comparing: what follows type, code and checksum.
 constexpr uint32_t kIcmpPayload = 4;
-constexpr uint32_t kMaxIpBytes = 65535;
 constexpr int kMaxExtensions = 8;
-
-// Next-header values that only the chain walk knows (RFC 8200 4.1, RFC 4302, RFC 6275).
-constexpr uint8_t kHopByHop = 0;
-constexpr uint8_t kRouting = 43;
-constexpr uint8_t kAuthentication = 51;
-constexpr uint8_t kDestinationOptions = 60;
-constexpr uint8_t kMobility = 135;
 
 /// Copied, not constructed: g++ clears the structure with "rep stos", which costs more than
 /// parsing.
@@ -199,12 +186,12 @@ COLO_HOT void parse_ipv4(PacketView& view, uint32_t end) {
 
 bool is_extension(uint8_t next) {
     switch (next) {
-        case kHopByHop:
-        case kRouting:
+        case ip_extension::kHopByHop:
+        case ip_extension::kRouting:
         case ip_protocol::kFragment:
-        case kAuthentication:
-        case kDestinationOptions:
-        case kMobility:
+        case ip_extension::kAuthentication:
+        case ip_extension::kDestinationOptions:
+        case ip_extension::kMobility:
             return true;
         default:
             return false;  // ESP (50) and "no next header" (59) end the chain, too
@@ -214,7 +201,7 @@ bool is_extension(uint8_t next) {
 /// RFC 8200 4: units of 8 bytes, the first not counted; RFC 4302 2.2: units of 4, two not counted.
 uint32_t extension_size(uint8_t type, uint8_t length) {
     if (type == ip_protocol::kFragment) return kFragmentHeader;
-    return type == kAuthentication ? (length + 2u) * 4 : (length + 1u) * 8;
+    return type == ip_extension::kAuthentication ? (length + 2u) * 4 : (length + 1u) * 8;
 }
 
 /// Walks the extension headers. False on a problem; otherwise the payload is set, to the
@@ -264,7 +251,7 @@ void parse_ipv6(PacketView& view, uint32_t end) {
         return;
     }
     const uint32_t payload = load_be16(header + 4);
-    const bool jumbogram = payload == 0 && header[6] == kHopByHop;  // RFC 2675 2
+    const bool jumbogram = payload == 0 && header[6] == ip_extension::kHopByHop;  // RFC 2675 2
     if (jumbogram || payload > end - at - kIpv6Header) {
         view.problem = Problem::kIpLengthBad;
         return;

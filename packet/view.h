@@ -120,6 +120,11 @@ struct PacketView {
 
     bool has(uint8_t flag) const { return (tcp_flags & flag) != 0; }
     bool is_tcp() const { return level == Level::kTransport && protocol == ip_protocol::kTcp; }
+    /// ICMP or ICMPv6.
+    bool is_icmp() const {
+        return level == Level::kTransport &&
+               protocol == (family == Family::kIpv4 ? ip_protocol::kIcmp : ip_protocol::kIcmpv6);
+    }
     uint8_t icmp_type() const { return static_cast<uint8_t>(source_port >> 8); }
     uint8_t icmp_code() const { return static_cast<uint8_t>(source_port); }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "packet/header_fields.h"
+
 namespace colo {
 
 namespace {
@@ -12,9 +14,6 @@ namespace {
 constexpr size_t kSizes[] = {10, 12, 20};
 
 constexpr uint8_t kEcnBit = 0x80;
-
-constexpr uint16_t kTcpChecksum = 16;
-constexpr uint16_t kUdpChecksum = 6;
 
 uint16_t load_le16(const uint8_t* p) {
     return static_cast<uint16_t>(p[0] | p[1] << 8);

@@ -6,10 +6,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Debian 12's names. Boost 1.74, the default, has no unordered_flat_map.
 packages=(
-    clang-14 curl dnsmasq-base g++ git iperf3 iproute2 iputils-ping libbenchmark-dev
-    libboost1.81-dev libclang-rt-14-dev libglib2.0-dev libgmock-dev libgtest-dev libpcap-dev
-    librapidcheck-dev libreadline-dev libslirp-dev llvm-14 meson ninja-build nlohmann-json3-dev
-    pkg-config python3 qemu-system-x86
+    busybox-static clang-14 curl dnsmasq-base g++ git gnutls-bin iperf3 iproute2 iputils-ping
+    libbenchmark-dev libboost1.81-dev libclang-rt-14-dev libglib2.0-dev libgmock-dev libgnutls28-dev
+    libgtest-dev libpcap-dev librapidcheck-dev libreadline-dev libslirp-dev llvm-14 meson ninja-build
+    nlohmann-json3-dev pkg-config python3 qemu-system-x86 qemu-utils
 )
 
 # step TITLE COMMAND...: one line a step; the output is shown only when it fails.

@@ -37,9 +37,9 @@ struct Reassembler::Episode {
 /// Moves the stream on by what libslirp hands out.
 class Reassembler::Delivery final : public SlirpStack::Receiver {
   public:
-    Delivery(Stream& stream, StreamSink& sink) : Delivery(stream, sink, stream.next_) {}
+    Delivery(TcpStream& stream, StreamSink& sink) : Delivery(stream, sink, stream.next_) {}
     /// What lies below `wanted` is filler.
-    Delivery(Stream& stream, StreamSink& sink, Seq wanted)
+    Delivery(TcpStream& stream, StreamSink& sink, Seq wanted)
         : stream_(stream), sink_(sink), wanted_(wanted) {}
 
     void receive(Bytes bytes) override {
@@ -51,7 +51,7 @@ class Reassembler::Delivery final : public SlirpStack::Receiver {
     }
 
   private:
-    Stream& stream_;
+    TcpStream& stream_;
     StreamSink& sink_;
     Seq wanted_;
 };
@@ -61,7 +61,7 @@ Reassembler::Reassembler(const ReassemblyLimits& limits)
 
 Reassembler::~Reassembler() = default;
 
-Arrival Reassembler::push_slow(Stream& stream, const Segment& segment, StreamSink& sink) {
+Arrival Reassembler::push_slow(TcpStream& stream, const Segment& segment, StreamSink& sink) {
     assert(segment.frame && segment.bytes.size() <= segment.size);
     if (segment.end() <= stream.next_) return Arrival::kOld;
     QueuedSegment here{segment.frame->share(), segment.bytes.data(),
@@ -76,7 +76,7 @@ Arrival Reassembler::push_slow(Stream& stream, const Segment& segment, StreamSin
     return Arrival::kQueued;
 }
 
-bool Reassembler::has_room(const Stream& stream, const QueuedSegment& segment) {
+bool Reassembler::has_room(const TcpStream& stream, const QueuedSegment& segment) {
     if (segment.seq <= stream.next_) return true;
     const bool queueing = stream.reassembling();
     const uint32_t segments = queueing ? episode_of(stream).segments() : 0;
@@ -93,12 +93,12 @@ bool Reassembler::has_room(const Stream& stream, const QueuedSegment& segment) {
 }
 
 /// For a segment that ends beyond next().
-bool Reassembler::in_window(const Stream& stream, const QueuedSegment& segment) {
+bool Reassembler::in_window(const TcpStream& stream, const QueuedSegment& segment) {
     return segment.end() <= stream.next_ + SlirpStack::kWindowBytes;
 }
 
 /// The segment is in libslirp's window, or has been overtaken since it was queued.
-void Reassembler::feed(Stream& stream, QueuedSegment segment, StreamSink& sink) {
+void Reassembler::feed(TcpStream& stream, QueuedSegment segment, StreamSink& sink) {
     if (segment.end() <= stream.next_) return;
     Episode& episode = episode_of(stream);
     Delivery delivery(stream, sink);
@@ -110,7 +110,7 @@ void Reassembler::feed(Stream& stream, QueuedSegment segment, StreamSink& sink) 
 
 /// Feeds what the window has reached, forgets what has been delivered, and takes the stream back to
 /// the fast path when nothing is left.
-void Reassembler::settle(Stream& stream, StreamSink& sink) {
+void Reassembler::settle(TcpStream& stream, StreamSink& sink) {
     Episode& episode = episode_of(stream);
     while (!episode.waiting.empty() && in_window(stream, episode.waiting.top()))
         feed(stream, episode.waiting.pop(), sink);
@@ -124,7 +124,7 @@ void Reassembler::settle(Stream& stream, StreamSink& sink) {
         reconnect(stream, sink);
 }
 
-bool Reassembler::enter(Stream& stream) {
+bool Reassembler::enter(TcpStream& stream) {
     if (free_episodes_.empty()) {
         free_episodes_.push_back(static_cast<uint32_t>(episodes_.size()));
         episodes_.push_back(std::make_unique<Episode>());
@@ -137,7 +137,7 @@ bool Reassembler::enter(Stream& stream) {
     return true;
 }
 
-bool Reassembler::connect(const Stream& stream, Episode& episode) {
+bool Reassembler::connect(const TcpStream& stream, Episode& episode) {
     const auto connection = stacks_->open();
     if (!connection) {
         ++counters_.overflow_streams;
@@ -150,7 +150,7 @@ bool Reassembler::connect(const Stream& stream, Episode& episode) {
 
 /// Begins the episode anew at next() with all that is queued. The last goes in first: libslirp
 /// looks for a segment's place from the head of its queue, and finds it there at once.
-void Reassembler::reconnect(Stream& stream, StreamSink& sink) {
+void Reassembler::reconnect(TcpStream& stream, StreamSink& sink) {
     Episode& episode = episode_of(stream);
     stacks_->close(episode.connection);
     if (!connect(stream, episode)) return forget(stream);
@@ -165,24 +165,24 @@ void Reassembler::reconnect(Stream& stream, StreamSink& sink) {
     settle(stream, sink);
 }
 
-void Reassembler::leave(Stream& stream) {
+void Reassembler::leave(TcpStream& stream) {
     stacks_->close(episode_of(stream).connection);
     forget(stream);
 }
 
 /// The stream's connection is closed.
-void Reassembler::forget(Stream& stream) {
+void Reassembler::forget(TcpStream& stream) {
     Episode& episode = episode_of(stream);
     episode.fed.clear();
     episode.waiting.clear();
     queued_bytes_ -= episode.accounted;
     episode.accounted = 0;
     free_episodes_.push_back(stream.episode_);
-    stream.episode_ = Stream::kNone;
+    stream.episode_ = TcpStream::kNone;
     --counters_.open;
 }
 
-void Reassembler::skip_to(Stream& stream, Seq position, StreamSink& sink) {
+void Reassembler::skip_to(TcpStream& stream, Seq position, StreamSink& sink) {
     if (position <= stream.next_) return;
     if (stream.reassembling()) fill(stream, position, sink);
     if (position <= stream.next_) return;
@@ -192,7 +192,7 @@ void Reassembler::skip_to(Stream& stream, Seq position, StreamSink& sink) {
 
 /// Closes a short gap by feeding filler for it: beginning anew would feed all that is queued again, and a
 /// hostile pair of VMs can have a fence for every byte.
-void Reassembler::fill(Stream& stream, Seq position, StreamSink& sink) {
+void Reassembler::fill(TcpStream& stream, Seq position, StreamSink& sink) {
     const auto gap = static_cast<size_t>(position - stream.next_);
     if (gap > kFiller.size()) return;
     Episode& episode = episode_of(stream);
@@ -203,7 +203,7 @@ void Reassembler::fill(Stream& stream, Seq position, StreamSink& sink) {
     if (position <= stream.next_) settle(stream, sink);
 }
 
-void Reassembler::reset(Stream& stream, Seq next) {
+void Reassembler::reset(TcpStream& stream, Seq next) {
     if (stream.reassembling()) leave(stream);
     stream.next_ = next;
 }

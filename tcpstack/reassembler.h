@@ -22,7 +22,7 @@
 #include "packet/bytes.h"
 #include "packet/frame.h"
 #include "packet/seq.h"
-#include "tcpstack/stream.h"
+#include "tcpstack/tcp_stream.h"
 
 namespace colo {
 
@@ -95,7 +95,7 @@ class Reassembler {
 
     /// The fast path alone, without a sink: true when the segment is whole and the next one. It is
     /// then delivered as far as the stream is concerned.
-    bool take_in_order(Stream& stream, const Segment& segment) {
+    bool take_in_order(TcpStream& stream, const Segment& segment) {
         if (stream.reassembling() || segment.seq != stream.next_) return false;
         if (segment.bytes.size() != segment.size) return false;
         stream.next_ += segment.size;
@@ -103,7 +103,7 @@ class Reassembler {
     }
 
     /// Takes one segment; what becomes deliverable goes to `sink` before push() returns.
-    Arrival push(Stream& stream, const Segment& segment, StreamSink& sink) {
+    Arrival push(TcpStream& stream, const Segment& segment, StreamSink& sink) {
         if (!take_in_order(stream, segment)) return push_slow(stream, segment, sink);
         sink.deliver(segment.bytes, segment.frame);
         return Arrival::kInOrder;
@@ -111,10 +111,10 @@ class Reassembler {
 
     /// Gives up on everything below `position` (at or above next()): a checkpoint has settled it.
     /// Queued segments beyond it are kept and delivered as far as they join.
-    void skip_to(Stream& stream, Seq position, StreamSink& sink);
+    void skip_to(TcpStream& stream, Seq position, StreamSink& sink);
 
     /// Forgets all that is queued and goes on at `next`.
-    void reset(Stream& stream, Seq next);
+    void reset(TcpStream& stream, Seq next);
 
     const ReassemblyCounters& counters() const { return counters_; }
     /// Bytes referenced by queued segments of all streams (payload, not buffers).
@@ -124,18 +124,18 @@ class Reassembler {
     struct Episode;
     class Delivery;
 
-    Arrival push_slow(Stream& stream, const Segment& segment, StreamSink& sink);
-    bool has_room(const Stream& stream, const QueuedSegment& segment);
-    Episode& episode_of(const Stream& stream) { return *episodes_[stream.episode_]; }
-    bool enter(Stream& stream);
-    void leave(Stream& stream);
-    void forget(Stream& stream);
-    bool connect(const Stream& stream, Episode& episode);
-    void reconnect(Stream& stream, StreamSink& sink);
-    void fill(Stream& stream, Seq position, StreamSink& sink);
-    static bool in_window(const Stream& stream, const QueuedSegment& segment);
-    void feed(Stream& stream, QueuedSegment segment, StreamSink& sink);
-    void settle(Stream& stream, StreamSink& sink);
+    Arrival push_slow(TcpStream& stream, const Segment& segment, StreamSink& sink);
+    bool has_room(const TcpStream& stream, const QueuedSegment& segment);
+    Episode& episode_of(const TcpStream& stream) { return *episodes_[stream.episode_]; }
+    bool enter(TcpStream& stream);
+    void leave(TcpStream& stream);
+    void forget(TcpStream& stream);
+    bool connect(const TcpStream& stream, Episode& episode);
+    void reconnect(TcpStream& stream, StreamSink& sink);
+    void fill(TcpStream& stream, Seq position, StreamSink& sink);
+    static bool in_window(const TcpStream& stream, const QueuedSegment& segment);
+    void feed(TcpStream& stream, QueuedSegment segment, StreamSink& sink);
+    void settle(TcpStream& stream, StreamSink& sink);
 
     ReassemblyLimits limits_;
     ReassemblyCounters counters_;

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "monitor/file_descriptor.h"
+#include "io/file_descriptor.h"
 
 namespace colo::bench {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "monitor/file_descriptor.h"
+#include "io/file_descriptor.h"
 
 namespace colo::bench {
 

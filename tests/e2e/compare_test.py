@@ -638,5 +638,83 @@ class Flows(Compare):
             self.assertEqual(self.qmp("colo-proxy-flows", after=after), {"flows": []})
 
 
+class Several(HostedCase):
+    """A colo-compare for each of two NICs: commands reach both, figures are sums."""
+    RULE = {"id": "dns", "proto": "udp", "guest-port": 53}
+
+    def start(self, *options_of_nics):
+        chardevs = [option for nic in "ab" for name in ("pri", "sec", "out", "xen") for option in chardev(name + nic)]
+        self.host = self.proxy(*chardevs, *(o for options in options_of_nics for o in ("-object", options)))
+        self.qmp = self.host.qmp
+
+    @staticmethod
+    def object(nic, notify=True):
+        notify_dev = f",notify_dev=xen{nic}" if notify else ""
+        return f"colo-compare,id=comp{nic},primary_in=pri{nic},secondary_in=sec{nic},outdev=out{nic},{NEVER}{notify_dev}"
+
+    def nic(self, name):
+        """Its primary's wire and where its output comes out."""
+        pri, out = self.host.wire("pri" + name), self.host.wire("out" + name)
+        pri.send(marker())
+        self.assertEqual(out.frame(), marker())
+        return pri, out
+
+    def rules(self):
+        return self.qmp("query-colo-proxy-passthrough")
+
+    def test_have_the_same_rules_and_one_count_of_frames(self):
+        self.start(self.object("a"), self.object("b"))
+        self.qmp("colo-proxy-passthrough-add", self.RULE)
+        for i, name in enumerate("ab"):
+            pri, out = self.nic(name)
+            pri.send(answer(b"free"))
+            self.assertEqual(out.frame(), answer(b"free"))
+            self.assertEqual(self.rules(), [{**self.RULE, "frames": i + 1}])
+        self.qmp("colo-proxy-passthrough-del", id="dns")
+        self.assertEqual(self.rules(), [])
+
+    def test_made_later_have_the_rules_of_those_that_are_there(self):
+        self.start(self.object("a"))
+        self.qmp("colo-proxy-passthrough-add", self.RULE)
+        self.qmp("object-add", {"qom-type": "colo-compare", "id": "compb", "primary_in": "prib",
+                                "secondary_in": "secb", "outdev": "outb"})
+        self.qmp("object-del", id="compa")
+        self.assertEqual(self.rules(), [{**self.RULE, "frames": 0}])
+        pri, out = self.nic("b")
+        pri.send(answer(b"free"))
+        self.assertEqual(out.frame(), answer(b"free"))
+
+    def test_are_all_asked_for_a_checkpoint(self):
+        self.start(self.object("a"), self.object("b"))
+        xen = [self.host.wire("xen" + name) for name in "ab"]
+        for wire in xen:
+            wire.send(INIT)
+            self.assertEqual(wire.frame(), INIT_ANSWER)
+        self.qmp("colo-proxy-checkpoint")
+        self.assertEqual([wire.frame() for wire in xen], [WANTED, WANTED])
+
+    def test_are_not_asked_when_one_of_them_can_ask_nobody(self):
+        self.start(self.object("a"), self.object("b", notify=False))
+        xen = self.host.wire("xena")
+        xen.send(INIT)
+        self.assertEqual(xen.frame(), INIT_ANSWER)
+        self.assertIn("compb", self.fails(QmpError, self.qmp, "colo-proxy-checkpoint"))
+        xen.send(INIT)
+        self.assertEqual(xen.frame(), INIT_ANSWER)
+
+    def test_list_their_flows_together(self):
+        self.start(self.object("a"), self.object("b"))
+        for name in "ab":
+            pri, _ = self.nic(name)
+            pri.send(*(answer(b"?", ports=(53, i + 1)) for i in range(5)), marker(1))
+        eventually(lambda: self.qmp.status()["flows"]["tracked"] == 10, "ten flows")
+        peers, after = [], 0
+        while after is not None:
+            page = self.qmp("colo-proxy-flows", after=after, limit=3)
+            peers += [flow["peer"] for flow in page["flows"]]
+            after = page.get("next")
+        self.assertEqual(sorted(peers), sorted(2 * [f"{PEER}:{i + 1}" for i in range(5)]))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Filters between a VM and its uplink: their order, what each does, and switching them while frames flow."""
-import os
+import socket
 import struct
 import threading
 import unittest
 
 import captures
-from frames import GUEST, PEER, Connection, answer, ethernet, udp
+from frames import GUEST, GUEST_MAC, PEER, Connection, answer, ethernet, udp
 from hosted import HostedCase, chardev, marker, stream
+from program import DIVISOR
 from qmp import PATIENCE, eventually
 
-DIVISOR = int(os.environ.get("COLO_PROXY_LOAD", "1"))
 OUTPUT, INPUT = answer(b"reply"), udp(PEER, GUEST, (40000, 53), b"request")
 
 
@@ -109,6 +109,38 @@ class Redirector(Filters):
         self.vm.send(marker(1))
         self.assertEqual(back.frame(), marker(1))
 
+    def without_a_primary(self, *objects):
+        self.start(*objects, chardevs=["out"])
+        self.vm.send(OUTPUT)
+        self.assertEqual(self.peers["out"].frame(), OUTPUT)
+        self.peers["out"].close()
+        eventually(lambda: not self.qmp("query-chardev")[0]["connected"], "the end of the connection")
+
+    def test_beside_a_secondary_lets_nothing_out_before_a_failover_once_its_primary_is_gone(self):
+        for option in ("", ",fail-closed=on"):
+            with self.subTest(option):
+                self.without_a_primary(f"filter-redirector,id=r0,netdev=hn0,queue=rx,outdev=out{option}",
+                                       "filter-rewriter,id=w0,netdev=hn0")
+                self.vm.send(OUTPUT)
+                eventually(lambda: self.qmp.get("/objects/r0", "dropped-unconnected") == 1, "it is dropped")
+                self.assertEqual(self.qmp.event("COLO_PROXY_DROP"),
+                                 {"where": "filter-redirector 'r0'", "reason": "no-primary", "count": 1})
+                self.assertEqual(self.tx(INPUT), [INPUT])
+                self.qmp("colo-proxy-failover")
+                self.vm.send(answer(b"alone"))
+                self.assertNotIn(OUTPUT, self.uplink.up_to(answer(b"alone")))
+                # Whoever comes back is no primary any more.
+                self.running.wire("out")
+                eventually(lambda: self.qmp("query-chardev")[0]["connected"], "a new connection")
+                self.vm.send(answer(b"still alone"))
+                self.uplink.up_to(answer(b"still alone"))
+                self.running.end()
+
+    def test_that_is_not_to_fail_closed_does_as_qemus(self):
+        self.without_a_primary("filter-redirector,id=r0,netdev=hn0,queue=rx,outdev=out,fail-closed=off",
+                               "filter-rewriter,id=w0,netdev=hn0")
+        self.assertEqual(self.rx(OUTPUT), [OUTPUT])
+
     def test_puts_frames_in_for_the_directions_that_its_queue_names(self):
         for queue, to_vm, to_uplink in (("tx", True, False), ("rx", False, True), ("all", True, True)):
             with self.subTest(queue):
@@ -183,6 +215,25 @@ class Rewriter(Filters):
         self.status("w0", "on")
         self.assertEqual(self.rx(s.output(0, b"answer")), [p.output(0, b"answer")])
 
+    def test_keeps_what_the_vm_has_no_room_for(self):
+        """The primary's VM may have had the room; then the client does not send it again."""
+        size = 16384  # four are one byte more than the VM's window
+        for name, event in (("until it has", lambda s: self.vm.send(s.output(0, read=1))),
+                            ("until it goes on alone", lambda s: self.qmp("colo-proxy-failover")),
+                            ("until the filter is off", lambda s: self.status("w0", "off"))):
+            with self.subTest(name):
+                self.start("filter-rewriter,id=w0,netdev=hn0,queue=all")
+                p, s = Connection(1000), Connection(70_000)
+                self.tx(p.syn())
+                self.rx(s.syn_ack())
+                self.tx(p.input(0))
+                here, there = ([side.input(size * i, bytes([i]) * size) for i in range(4)] for side in (s, p))
+                self.assertEqual(self.tx(*there), here[:3])
+                event(s)
+                self.assertEqual(self.vm.frame(), here[3])
+                self.assertEqual(self.qmp.get("/objects/w0", "feed-held"), 1)
+                self.running.stop()
+
     def test_leaves_alone_what_is_not_tcp(self):
         self.start("filter-rewriter,id=w0,netdev=hn0,queue=all")
         frames = [OUTPUT, INPUT, marker(1), bytes(14), b"\xff" * 60]
@@ -194,6 +245,16 @@ class Rewriter(Filters):
         self.tx(p.syn())
         self.assertEqual(self.tx(p.input(0)), [p.input(0)])
         self.assertEqual(self.rx(p.output(0, b"x")), [p.output(0, b"x")])
+
+
+    def test_announces_the_addresses_of_a_vm_that_goes_on_alone(self):
+        self.start("filter-rewriter,id=w0,netdev=hn0,queue=all")
+        self.vm.send(OUTPUT)
+        self.assertEqual(self.uplink.frame(), OUTPUT)
+        self.qmp("colo-proxy-failover")
+        address = socket.inet_aton(GUEST)
+        arp = struct.pack(">HHBBH", 1, 0x800, 6, 4, 1) + GUEST_MAC + address + bytes(6) + address + bytes(18)
+        self.assertEqual(self.uplink.frames(5), [ethernet(0x0806, arp, destination=b"\xff" * 6)] * 5)
 
 
 class Dump(Filters):

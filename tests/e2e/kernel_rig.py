@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 
+import kernel_evidence
 import kernel_services
 import program
 import recording_rig  # noqa: F401 (where the next ones are)
@@ -37,6 +38,9 @@ DNS, WEB, SHELL, IPERF, IPERF_REVERSE = 53, 80, 23, 5201, 5202
 # The guests' clocks of timestamps are a random distance apart: where tcp_timestamps is 2, Linux adds no
 # random offset to that of the machine, which both share.
 TIMESTAMPS = {"primary": 1, "secondary": 2}
+# Least, default and most bytes. The primary's window, whatever a secondary that lags has left of its own, is no
+# more than what filter-rewriter keeps for that one: what it must drop takes a checkpoint.
+RECEIVE_BUFFERS = "4096 131072 262144"
 WRITE_SIZE = {"primary": 16384, "secondary": 3000}
 
 
@@ -90,15 +94,22 @@ class Place:
         with open(self.path(f"{self.name}-log"), errors="replace") as file:
             return file.read()
 
+    def counters(self):
+        """The kernel's own, of /proc/net/snmp and netstat, by nstat's names: TcpExtTCPSackRecovery."""
+        counters = {}
+        for table in ("snmp", "netstat"):
+            with self.namespace.inside(), open(f"/proc/thread-self/net/{table}") as file:
+                lines = [line.split() for line in file]
+            for (kind, *names), (_, *values) in zip(lines[::2], lines[1::2]):
+                counters.update((kind.rstrip(":") + name, int(value)) for name, value in zip(names, values))
+        return counters
+
     def counter(self, name):
-        """Of /proc/net/netstat and snmp: the kernel's own, such as TcpExt TCPSackRecovery."""
-        with self.namespace.inside(), open("/proc/thread-self/net/netstat") as file:
-            lines = file.read().splitlines()
-        for names, values in zip(lines[::2], lines[1::2]):
-            for key, value in zip(names.split(), values.split()):
-                if key == name:
-                    return int(value)
-        raise KeyError(name)
+        return self.counters()[name]
+
+    def living(self):
+        """What runs here: command lines."""
+        return "\n".join(" ".join(process.args) for process in self.processes if process.poll() is None)
 
     def listens(self, port):
         return any(self._has(table, port, state) for table, state in
@@ -154,6 +165,7 @@ class Guest(Station):
         own = f"/proc/{os.getpid()}/fd/{self.namespace.descriptor}"
         host.namespace.ip("link", "set", "hn0", "netns", own, "name", DEVICE)
         self.namespace.sysctl("net/ipv4/tcp_timestamps", TIMESTAMPS[self.name])
+        self.namespace.sysctl("net/ipv4/tcp_rmem", RECEIVE_BUFFERS)
         self.configure(GUEST_MAC, GUEST, GUEST6)
 
     def serve(self):
@@ -222,9 +234,10 @@ PRIMARY = (
     "-object", "filter-redirector,id=r0,netdev=hn0,queue=rx,indev=released0",
     "-object", "filter-redirector,id=r1,netdev=hn0,queue=rx,outdev=compare0",
     "-object", "iothread,id=io0",
-    # What the VMs agree on is looked at here, not how fast this machine is.
+    # What the VMs agree on is looked at here, not how fast this machine is. Guests that probe a shut window do so
+    # at times of their own, up to as long as it has been shut. What never comes fails by PATIENCE.
     "-object", "colo-compare,id=comp0,primary_in=compare,secondary_in=secondary,outdev=released,iothread=io0,"
-               "notify_dev=notify,compare_timeout=20000",
+               f"notify_dev=notify,compare_timeout={int(4 * PATIENCE * 1000)}",
 )
 SECONDARY = (
     *client_of("mirror", "red0"), *client_of("secondary", "red1"),
@@ -282,7 +295,7 @@ class Rig:
         self.primary, self.secondary = self._place(Guest, "primary"), self._place(Guest, "secondary")
         self.client = self._place(Station, "client")
         tap = Tap(self.client.namespace, False)
-        ports = [self.host_a.begin(*PRIMARY), self.host_b.begin(*SECONDARY)]
+        ports = [self.host_a.begin(*PRIMARY), self.host_b.begin(*SECONDARY, *kernel_evidence.options(self.host_b))]
         self.xen = Xen(self.host_a.path("notify"))
         self._closing.append(self.xen.close)
         self.switch = Switch(tap, ports, loss, seed)
@@ -322,12 +335,16 @@ class Rig:
         self.primary.kill()
 
     def take_over(self):
-        """What an operator does with the objects there are. The mapping changes first: with nobody at its
-        outdev a redirector lets frames pass."""
+        """What an operator does with the objects there are. Until then, with nobody at its outdev, the
+        redirector keeps the guest quiet."""
         self.host_b.qmp("colo-proxy-failover")
         for name in ("f1", "f2"):
             self.host_b.qmp("object-del", id=name)
         self.switch.use(1)
+
+    def told(self):
+        """A failure within tells what the client and the secondary know of their connections."""
+        return kernel_evidence.told(self.client, self.secondary, self.host_b, self.switch)
 
     def close(self):
         while self._closing:

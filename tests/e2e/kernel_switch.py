@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The network between the client and two hosts: a process that carries frames, loses some of TCP's, and
-looks at what the client is told."""
+"""The network between the client and two hosts: a process that carries frames, in the end loses some of
+TCP's, and looks at what the client is told."""
 import collections
 import json
 import os
@@ -63,8 +63,8 @@ class _Child:
     def __init__(self, tap, ports, loss, seed):
         self.tap, self.ports, self.active = tap, ports, 0
         self.loop, self.record = Loop(), Record()
-        self.up = Path(self.loop, Impairment(loss=loss), seed)
-        self.down = Path(self.loop, Impairment(loss=loss), seed + 1)
+        self.up, self.down = (Path(self.loop, Impairment(), seed) for _ in range(2))
+        self.lossy = [Path(self.loop, Impairment(loss=loss), seed + i) for i in range(2)]
         self.not_from_here = 0
         self.loop.add(tap.descriptor, self.from_client)
         for number, port in enumerate(ports):
@@ -109,6 +109,7 @@ class _Child:
             os._exit(0)
         if word == "use":
             self.active = int(rest[0])
+            self.up, self.down = self.lossy
         line.send(json.dumps({
             "lost up": self.up.lost, "lost down": self.down.lost,
             "not from here": self.not_from_here,
@@ -121,7 +122,8 @@ class _Child:
 
 
 class Switch:
-    """Carries frames between the client's tap and one of the ports, at first the first."""
+    """Carries frames between the client's tap and one of the ports, at first the first, and loses none until it
+    is told which."""
 
     def __init__(self, tap, ports, loss=0.0, seed=1):
         self.line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -10,9 +10,8 @@ import unittest
 
 from captures import START, Record, pcap_header
 from frames import GUEST, PEER, SYN, Connection, tcp
-from program import SECONDS, Case
+from program import DIVISOR, SECONDS, Case
 
-DIVISOR = int(os.environ.get("COLO_PROXY_LOAD", "1"))
 TUPLES = 31 * 65536 // DIVISOR
 TABLE = 10_000
 MIB = 1 << 20

@@ -2,7 +2,6 @@
 """Captures that need a checkpoint a frame, hundreds of thousands of them: memory stays what it is with a
 few. The bounds are for a release build (see load_test.py)."""
 import json
-import os
 import resource
 import signal
 import struct
@@ -10,9 +9,8 @@ import unittest
 
 from captures import START, Record, pcap, pcap_header
 from frames import answer
-from program import MS, Case, run
+from program import DIVISOR, MS, Case, run
 
-DIVISOR = int(os.environ.get("COLO_PROXY_LOAD", "1"))
 MANY = 300_000 // DIVISOR
 FEW = MANY // 30
 SLACK = 6 << 20

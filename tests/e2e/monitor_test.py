@@ -305,11 +305,19 @@ class Objects(Monitored):
     def test_of_a_type_tell_what_properties_they_have(self):
         self.start()
         for kind, some in (("filter-mirror", {"netdev", "queue", "status", "outdev"}),
-                           ("filter-rewriter", {"netdev", "status"}),
-                           ("colo-compare", {"primary_in", "compare_timeout"})):
+                           ("filter-redirector", {"indev", "outdev", "vnet_hdr_support"}),
+                           ("filter-rewriter", {"netdev", "status"}), ("filter-dump", {"file", "maxlen"}),
+                           ("colo-compare", {"primary_in", "compare_timeout"}), ("iothread", {"type"}),
+                           ("colo-link", {"state", "problem", "server"}), ("tls-creds-x509", {"dir", "endpoint"})):
             with self.subTest(kind):
                 properties = self.qmp("qom-list-properties", typename=kind)
                 self.assertLessEqual(some, {entry["name"] for entry in properties})
+
+    def test_of_a_type_are_those_of_its_objects(self):
+        self.start()
+        for path in ("/objects/m0", "/objects/w0", "/objects/comp0"):
+            kind = self.qmp.get(path, "type")
+            self.assertEqual(self.qmp("qom-list-properties", typename=kind), self.qmp("qom-list", path=path))
 
     def test_switch_by_words_and_flags(self):
         self.start()

@@ -2,6 +2,7 @@
 """Runs colo-proxy as its users do, and looks at what comes back."""
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import captures
 
 BINARY = os.environ.get("COLO_PROXY", "colo-proxy")
 PCAPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pcaps")
+DIVISOR = int(os.environ.get("COLO_PROXY_LOAD", "1"))
 SECONDS = 120  # longer is a hang, sanitizers included
 MS = 10**6
 
@@ -24,6 +26,12 @@ with open(sys.argv[1], "w") as file:
     file.write(str(usage.ru_maxrss))
 sys.exit(os.waitstatus_to_exitcode(status) % 256)
 """
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 class Outcome:

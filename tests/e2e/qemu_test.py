@@ -14,7 +14,8 @@ import unittest
 
 from frames import GUEST6, PEER6, Connection, answer, echo_reply, ethernet
 from program import BINARY, Case
-from qmp import Qmp, eventually
+from qmp import Qmp, connected, eventually
+from tunnel_test import both
 
 QEMU = "qemu-system-x86_64"
 SECONDS = 60  # longer is a hang
@@ -127,8 +128,7 @@ class Interop(Case):
     def connect(self, name, vnet=False):
         sock = socket.socket(socket.AF_UNIX)
         self.addCleanup(sock.close)
-        sock.connect(self.path(name))
-        return Wire(sock, vnet)
+        return Wire(connected(sock, self.path(name)), vnet)
 
     def open_way(self, sender, receivers, others):
         """A frame may be lost before all are connected, none afterwards."""
@@ -237,6 +237,79 @@ class Filters(Interop):
         self.each_way(check)
 
 
+class Tls(Interop):
+    """Frames between QEMU's chardevs and ours, over TCP within TLS; certificates as QEMU lays them out."""
+
+    def setUp(self):
+        super().setUp()
+        self.fresh_folder()
+        self.pki = both(self.path("pki"))
+
+    def creds(self, endpoint, folder="pki", more=""):
+        return ["-object", f"tls-creds-x509,id=t0,dir={self.path(folder)},endpoint={endpoint}{more}"]
+
+    def end(self, port, is_server):
+        who = "server=on,wait=off" if is_server else "reconnect=1"
+        return ["-chardev", f"socket,id=copies,host=127.0.0.1,port={port},tls-creds=t0,{who}"]
+
+    def check(self, qemu_listens, qemu_sends, more=""):
+        port = free_port(socket.SOCK_STREAM)
+        ours = self.creds("client" if qemu_listens else "server", more=more) + self.end(port, not qemu_listens)
+        theirs = self.creds("server" if qemu_listens else "client", more=more) + self.end(port, qemu_listens)
+        mirror, redirector = "filter-mirror,id=f,outdev=copies,", "filter-redirector,id=f,indev=copies,"
+        self.ours(*ours, *listening_netdev("vm", "peer=up"), *listening_netdev("up"), "-object",
+                  (redirector if qemu_sends else mirror) + "netdev=vm,queue=tx")
+        vm, up = self.connect("vm"), self.connect("up")
+        inside, outside = self.qemu(["a", "b"], *hub("a", "b"), *theirs, "-object",
+                                    (mirror if qemu_sends else redirector) + "netdev=a,queue=tx")
+        if qemu_sends:
+            self.check_way(inside, (outside, vm), (up,))
+        else:
+            self.check_way(up, (vm, outside), (inside,))
+
+    def test_its_client_feeds_our_server(self):
+        self.check(qemu_listens=False, qemu_sends=True)
+
+    def test_our_server_feeds_its_client(self):
+        self.check(qemu_listens=False, qemu_sends=False)
+
+    def test_its_server_feeds_our_client(self):
+        self.check(qemu_listens=True, qemu_sends=True)
+
+    def test_our_client_feeds_its_server(self):
+        self.check(qemu_listens=True, qemu_sends=False)
+
+    def check_nameless(self, qemu_listens):
+        for name in ("client-cert.pem", "client-key.pem"):
+            os.remove(self.pki.path(name))
+        self.check(qemu_listens, qemu_sends=True, more=",verify-peer=off")
+
+    def test_our_server_verifies_nobody(self):
+        self.check_nameless(qemu_listens=False)
+
+    def test_its_server_verifies_nobody(self):
+        self.check_nameless(qemu_listens=True)
+
+    def test_a_stranger_is_refused_with_a_reason_by_either(self):
+        both(self.path("other"))
+        for qemu_listens in (False, True):
+            with self.subTest(qemu_listens=qemu_listens):
+                port = free_port(socket.SOCK_STREAM)
+                log = self.path(f"log{qemu_listens}")
+                with open(log, "w") as stderr:
+                    self.spawn([BINARY, "run", *self.creds("client" if qemu_listens else "server"),
+                                *self.end(port, not qemu_listens)], stderr=stderr)
+                self.qemu(["a"], *hub("a"), *self.creds("server" if qemu_listens else "client", "other"),
+                          *self.end(port, qemu_listens), "-object", "filter-mirror,id=f,outdev=copies,netdev=a,queue=tx")
+                said = lambda: open(log, encoding="utf-8").read()
+                eventually(lambda: "certificate" in self.text(log).lower(), "it is refused")
+
+    @staticmethod
+    def text(path):
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
+
 class Netdevs(Interop):
     """QEMU's netdev, ours with an uplink, and frames both ways."""
 
@@ -250,6 +323,23 @@ class Netdevs(Interop):
     def test_stream_connects_to_ours(self):
         self.check_both_ways("stream,id=n,server=off,addr.type=unix,addr.path=vm",
                              *listening_netdev("vm", "peer=up"))
+
+    def test_dgram_speaks_with_ours(self):
+        """Over UDP a frame of 65,000 bytes is one datagram, too; each end is bound before the other sends."""
+        for name, near, far in (("unix", "type=unix,{0}.path=ours", "type=unix,{0}.path=theirs"),
+                                ("inet", f"type=inet,{{0}}.host=127.0.0.1,{{0}}.port={free_port()}",
+                                 f"type=inet,{{0}}.host=127.0.0.1,{{0}}.port={free_port()}")):
+            with self.subTest(name):
+                self.fresh_folder()
+                ends = lambda local, remote: f"local.{local.format('local')},remote.{remote.format('remote')}"
+                self.check_both_ways(f"dgram,id=n,{ends(far, near)}", "-netdev",
+                                     f"dgram,id=vm,{ends(near, far)},peer=up")
+
+
+def free_port(kind=socket.SOCK_DGRAM):
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Compare(Interop):

@@ -21,6 +21,18 @@ def eventually(look, what):
         time.sleep(0.002)
 
 
+def connected(sock, path):
+    """The socket, connected. A file that is there may be bound and not listened at yet."""
+    def accepts():
+        try:
+            sock.connect(path)
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    eventually(accepts, f"somebody listens at {path}")
+    return sock
+
+
 class QmpError(Exception):
     def __init__(self, error):
         super().__init__(error["desc"])
@@ -31,9 +43,8 @@ class Lines:
     """A socket that talks in lines."""
 
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = connected(socket.socket(socket.AF_UNIX), path)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(path)
         self.rest = b""
 
     def send(self, data):

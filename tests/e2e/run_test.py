@@ -136,6 +136,20 @@ class Process(HostedCase):
                 for name in ("c0", "hn0", "qmp"):
                     self.assertFalse(self.exists(name), name)
 
+    def test_what_is_under_way_when_the_signal_comes_is_sent(self):
+        """The frames and the signal wake it up together."""
+        proxy = self.proxy(*stream("hn0", "peer=up0"), *stream("up0"))
+        vm, uplink = proxy.wire("hn0"), proxy.wire("up0")
+        vm.send(marker())
+        self.assertEqual(uplink.frame(), marker())
+        proxy.process.send_signal(signal.SIGSTOP)
+        frames = [answer(b"%d" % number) for number in range(1000)]
+        vm.send(*frames)
+        proxy.process.send_signal(signal.SIGTERM)
+        proxy.process.send_signal(signal.SIGCONT)
+        self.assertEqual(uplink.frames(len(frames)), frames)
+        self.assertEqual(proxy.wait(), 0)
+
     def test_ends_at_a_signal_while_it_waits_for_a_client(self):
         proxy = self.proxy("-chardev", "socket,id=c0,path=c0,server=on,wait=on")
         proxy.qmp("query-version")

@@ -49,7 +49,8 @@ struct Vm {
     uint32_t cursor = 0;
     bool has_begun = false;
 
-    uint32_t number() const { return isn + incarnation * 20'000'003; }
+    /// Further apart than what can be told from a segment that comes late.
+    uint32_t number() const { return isn + incarnation * 100'000'007; }
 };
 
 class Run final : public ComparatorSink {
@@ -159,6 +160,7 @@ class Run final : public ComparatorSink {
         in_fence_ = true;
         comparator_.fence(fence_, now_);
         in_fence_ = false;
+        for (StreamModel& stream : streams_) stream.fenced();
         wanted_ = false;
         FUZZ_CHECK(held_ == 0 && comparator_.holds_nothing());
         if (fence_ == Fence::kLive) secondary_ = primary_;

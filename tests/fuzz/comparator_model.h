@@ -65,16 +65,22 @@ class StreamModel {
 
     /// A fence has let it out: it counts as said by both.
     void settled(const Said& s) {
-        settled_ = std::max(settled_, s.end());
         secondary({.ack = s.ack, .flags = s.flags, .other_mss = s.other_mss});
         if (s.has(tcp_flag::kFin)) fins_.insert(s.end());
         let_out(s);
+    }
+
+    /// Whatever lies below the primary's high-water marks is the common past.
+    void fenced() {
+        settled_ = std::max(settled_, high_);
+        if (high_ack_) ack_ = std::max(ack_.value_or(0), *high_ack_);
     }
 
     /// The comparator has let it out.
     void released(const Said& s) {
         if (s.has(tcp_flag::kRst)) {
             FUZZ_CHECK(rst_);
+            note_ack(s);
             return;
         }
         FUZZ_CHECK(all_allowed(s));
@@ -94,8 +100,13 @@ class StreamModel {
         std::memset((*allowed_)[variant].data() + s.begin, 1, s.size);
     }
     void let_out(const Said& s) {
+        high_ = std::max(high_, s.end());
+        note_ack(s);
         allow(false, s);
         allow(true, s);
+    }
+    void note_ack(const Said& s) {
+        if (s.has(tcp_flag::kAck)) high_ack_ = std::max(high_ack_.value_or(0), s.ack);
     }
     bool all_allowed(const Said& s) const {
         const uint32_t begin = std::max(s.begin, settled_);
@@ -111,6 +122,8 @@ class StreamModel {
     std::set<uint32_t> fins_;
     std::optional<uint32_t> ack_;
     uint32_t settled_ = 0;
+    uint32_t high_ = 0;  ///< of what has been let out
+    std::optional<uint32_t> high_ack_;
     bool rst_ = false;
 };
 

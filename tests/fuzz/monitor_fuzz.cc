@@ -3,12 +3,12 @@
 // Input: a byte that chooses QMP, text or HTTP, then pieces: a byte of what happens, a length,
 // bytes.
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "fuzz_input.h"
 #include "monitor/builtin_commands.h"
+#include "monitor/json_value.h"
 #include "monitor/metrics_session.h"
 #include "monitor/qmp_session.h"
 #include "monitor/text_session.h"

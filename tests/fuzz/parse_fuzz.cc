@@ -10,6 +10,7 @@
 #include "packet/checksum.h"
 #include "packet/flow_key.h"
 #include "packet/icmp_error.h"
+#include "packet/neighbour_message.h"
 #include "packet/rewrite.h"
 #include "packet/tcp_options.h"
 #include "packet/view.h"
@@ -93,6 +94,29 @@ void check_quote(std::vector<uint8_t> frame, uint32_t wire_size) {
     FUZZ_CHECK(transport_checksum_ok(view) == right);
 }
 
+/// What is made of a neighbour's message is one itself, about the same address.
+void check_neighbours(const PacketView& view) {
+    constexpr MacAddress kMac{2, 0, 0, 0, 0, 1};
+    FramePool pool;
+    const auto told = [&](const Frame& frame) {
+        const auto message = parse_neighbour_message(parse(frame.bytes(), frame.size()));
+        FUZZ_CHECK(message && message->kind == NeighbourMessage::Kind::kAnswer);
+        FUZZ_CHECK(message->mac == kMac);
+        return message->target;
+    };
+    if (const auto message = parse_neighbour_message(view)) {
+        FUZZ_CHECK(told(make_announcement(pool, message->target, kMac)) == message->target);
+        const bool asks = message->kind == NeighbourMessage::Kind::kQuestion;
+        if (asks && !message->is_probe()) {
+            FUZZ_CHECK(told(make_answer(pool, *message, kMac)) == message->target);
+        }
+    }
+    if (const auto source = source_of(view)) {
+        FUZZ_CHECK(told(make_announcement(pool, *source, kMac)) == *source);
+    }
+    if (const auto station = station_of(view)) make_announcement(pool, *station, kMac);
+}
+
 }  // namespace
 }  // namespace colo::fuzz
 
@@ -111,6 +135,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_tcp(view);
     transport_checksum_ok(view);
     ipv4_header_checksum_ok(view);
+    check_neighbours(view);
     check_shift(frame, wire_size);
     check_quote(frame, wire_size);
     return 0;

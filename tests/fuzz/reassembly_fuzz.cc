@@ -139,7 +139,7 @@ class Run {
 
     static inline FramePool pool_;
     Seq first_;
-    Stream stream_;
+    TcpStream stream_;
     Model model_;
     CheckingSink sink_;
 };

@@ -393,10 +393,15 @@ void TcpEndpoint::join() {
     while (!out_of_order_.empty() && out_of_order_.begin()->first <= rcv_nxt_) {
         const auto& [position, bytes] = *out_of_order_.begin();
         for (uint64_t at = rcv_nxt_; at < position + bytes.size(); ++at) {
-            const uint8_t expected = stream_byte(script_.peer_key, at - 1);
-            if (bytes[at - position] != expected) heard_other_bytes_ = true;
+            const uint8_t byte = bytes[at - position];
             ++rcv_nxt_;
             ++received_;
+            if (inbox_) {
+                inbox_->push_back(byte);
+                ++consumed_;
+            } else if (byte != stream_byte(script_.peer_key, at - 1)) {
+                heard_other_bytes_ = true;
+            }
         }
         out_of_order_.erase(out_of_order_.begin());
     }
@@ -549,6 +554,17 @@ bool TcpEndpoint::commit(Quirk& quirk, uint64_t& from, Time now, Out& out) {
             break;
     }
     return true;
+}
+
+void TcpEndpoint::say(const ByteVector& bytes, Temper& temper, Time now, Out& out) {
+    if (fin_queued_) return;
+    written_.insert(written_.end(), bytes.begin(), bytes.end());
+    pump(temper, now, out);
+}
+
+void TcpEndpoint::finish(Temper& temper, Time now, Out& out) {
+    fin_queued_ = true;
+    pump(temper, now, out);
 }
 
 std::string TcpEndpoint::describe() const {

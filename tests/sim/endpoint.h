@@ -7,12 +7,14 @@
 // RFC 5961 (challenge acks), RFC 7323 (window scale, timestamps without PAWS), RFC 2018 (SACK is
 // said, not used), NewReno's retransmissions under a fixed congestion window, RFC 6298's timer,
 // delayed acks, persist and keep-alive timers. The congestion window is fixed because it is no
-// matter of the comparison and both VMs must be able to say the same.
+// matter of the comparison and both VMs must be able to say the same. The application is a script,
+// or the caller: take_received() and say().
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "packet/time.h"
@@ -52,6 +54,15 @@ class TcpEndpoint {
     void tick(Temper& temper, Time now, Out& out);
     Time next_deadline() const;
 
+    // --- Instead of a script
+    /// From the beginning on: what comes is kept for take_received().
+    void serve_caller() { inbox_.emplace(); }
+    ByteVector take_received() { return std::exchange(*inbox_, {}); }
+    void say(const ByteVector& bytes, Temper& temper, Time now, Out& out);
+    void finish(Temper& temper, Time now, Out& out);
+    bool peer_has_finished() const { return eof_; }
+
+    bool is_open() const { return state_ == State::kOpen; }
     bool is_gone() const { return state_ == State::kClosed; }
     bool is_waiting() const { return state_ == State::kTimeWait; }
     bool is_half_open() const { return state_ == State::kSynSent || state_ == State::kSynReceived; }
@@ -151,6 +162,7 @@ class TcpEndpoint {
     uint64_t rcv_nxt_ = 0;
     uint64_t received_ = 0;  ///< bytes in order
     uint64_t consumed_ = 0;  ///< of these, read
+    std::optional<ByteVector> inbox_;  ///< the caller's
     std::map<uint64_t, ByteVector> out_of_order_;
     std::optional<uint64_t> peer_fin_;
     bool eof_ = false;

@@ -183,14 +183,14 @@ Scenario make_base(uint64_t seed, Random& random) {
 
 using Change = void (*)(Scenario&, Random&);
 
-struct World {
+struct WorldKind {
     const char* name;
     Promise promise;
     std::vector<Change> changes;
 };
 
-const std::vector<World>& worlds() {
-    static const std::vector<World> all{
+const std::vector<WorldKind>& worlds() {
+    static const std::vector<WorldKind> all{
         {"equal", Promise::kNoRequest, {}},
         {"equal, lossy client line", Promise::kNoRequest, {trouble_client_line}},
         {"equal, checkpoints", Promise::kNoRequest, {trouble_client_line, add_checkpoints}},
@@ -237,7 +237,7 @@ void make_patient(Scenario& scenario) {
 Scenario make_scenario(uint64_t seed) {
     Random random = Random(seed).fork();
     Scenario scenario = make_base(seed, random);
-    const World& world = worlds()[seed % worlds().size()];
+    const WorldKind& world = worlds()[seed % worlds().size()];
     scenario.name = world.name;
     scenario.promise = world.promise;
     if (world.promise == Promise::kNoRequest) make_patient(scenario);

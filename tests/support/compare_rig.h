@@ -62,6 +62,22 @@ struct Udp {
 inline constexpr const char* kGuest = "10.0.0.1";
 inline constexpr const char* kPeer = "10.0.0.9";
 
+inline const Tcp web;
+inline const Udp dns;
+
+/// The same connection after a live fence: the secondary is a copy.
+inline Tcp copied(Tcp tcp) {
+    tcp.secondary_isn = tcp.primary_isn;
+    return tcp;
+}
+
+/// A piece of the stream with one bit changed.
+inline ByteVector flipped(uint32_t begin, uint32_t size, uint32_t at) {
+    ByteVector bytes = Tcp::stream(begin, size);
+    bytes[at] ^= 1;
+    return bytes;
+}
+
 /// A segment as packetdrill writes it.
 struct SegmentText {
     uint8_t flags = 0;

@@ -563,4 +563,12 @@ class FrameBuilder {
     uint16_t checksum_error_ = 0;
 };
 
+/// Between two hosts, of which the first sends.
+inline FrameBuilder v4() { return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2"); }
+inline FrameBuilder v6() { return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2"); }
+
+inline PacketView view_of(const ByteVector& frame, uint32_t wire_size = 0) {
+    return parse(frame, wire_size);
+}
+
 }  // namespace colo::test

@@ -62,6 +62,14 @@ inline Seen seen(const Frame& frame) {
     return {view.seq.raw(), view.ack.raw(), stamps.value, stamps.echo, options.sack};
 }
 
+/// The number of the client's SYN.
+inline constexpr uint32_t kClientIsn = 70'000;
+
+inline FrameBuilder stamped(FrameBuilder frame, uint32_t value, uint32_t echo) {
+    return frame.options(
+        {tcp_option::nop(), tcp_option::nop(), tcp_option::timestamps(value, echo)});
+}
+
 class MapperRig {
   public:
     explicit MapperRig(Learning learning = Learning::kFromAcks, uint32_t max_flows = 100,

@@ -157,7 +157,9 @@ TEST_F(Policy, PeriodicCanBeOff) {
 }
 
 TEST_F(Policy, IntervalsMayChangeWhileItRuns) {
-    policy_.config().min_interval = seconds(2);
+    PolicyConfig slower = config();
+    slower.min_interval = seconds(2);
+    policy_.configure(slower);
     request(Reason::kManual);
     now_ += seconds(2) - Time(1);
     EXPECT_EQ(order(), "-");
@@ -230,41 +232,26 @@ TEST_F(Policy, SecondReplyChangesNothing) {
     EXPECT_EQ(policy_.counters().completed, 1u);
 }
 
-TEST_F(Policy, AbortedOneIsWantedStill) {
-    now_ += seconds(1);
+TEST_F(Policy, RestartForgetsWhatWasWantedAndCompares) {
+    enter_simple();
     request(Reason::kDivergence);
+    now_ += seconds(1);
     order();
     policy_.replied(now_);
-    policy_.aborted(now_);
-    EXPECT_EQ(policy_.counters().completed, 0u);
-    EXPECT_EQ(order(), "-");
-    now_ += kMin;
-    EXPECT_EQ(order(), "divergence");
-}
-
-TEST_F(Policy, AbortedOrderIsWantedStill) {
-    now_ += seconds(1);
-    request(Reason::kDivergence);
-    order();
-    policy_.aborted(now_);
-    EXPECT_EQ(order(), "-");
-    now_ += kMin;
-    EXPECT_EQ(order(), "divergence");
-    EXPECT_EQ(policy_.counters().repeated, 0u);
-}
-
-TEST_F(Policy, AbortKeepsWhatWasAskedForMeanwhile) {
-    policy_.replied(now_);  // nobody ordered it
     request(Reason::kTimeout);
-    policy_.aborted(now_);
-    now_ += kMin;
-    EXPECT_EQ(order(), "timeout");
-}
-
-TEST_F(Policy, AbortOfNothingIsNothing) {
-    policy_.aborted(now_);
+    policy_.restart(now_);
+    EXPECT_TRUE(policy_.compares());
+    EXPECT_EQ(policy_.next_deadline(), now_ + seconds(20));
     now_ += seconds(1);
     EXPECT_EQ(order(), "-");
+}
+
+TEST_F(Policy, CompletionTellsWhatItWasFor) {
+    now_ += seconds(1);
+    request(Reason::kTimeout);
+    order();
+    EXPECT_EQ(policy_.completed(now_).reason, Reason::kTimeout);
+    EXPECT_EQ(policy_.completed(now_).reason, Reason::kPeriodic);
 }
 
 TEST_F(Policy, ManyCheckpointsEnterSimpleMode) {

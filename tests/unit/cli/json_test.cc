@@ -2,9 +2,8 @@
 // contracts.md, `colo-proxy replay --json`, field by field.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/replay_json.h"
+#include "monitor/json_value.h"
 #include "tests/unit/cli/capture_folder.h"
 #include "tests/unit/cli/made_up.h"
 

@@ -53,6 +53,17 @@ TEST(FifoTest, FirstInFirstOut) {
     EXPECT_EQ(values(list), (std::vector{1, 2, 3}));
 }
 
+TEST(FifoTest, InsertsBehindAnyPlace) {
+    Node nodes[5] = {{1}, {2}, {3}, {4}, {5}};
+    List list;
+    list.insert_after(nullptr, &nodes[1]);
+    list.insert_after(nullptr, &nodes[0]);
+    list.insert_after(&nodes[1], &nodes[3]);
+    list.insert_after(&nodes[1], &nodes[2]);
+    list.push_back(&nodes[4]);
+    EXPECT_EQ(values(list), (std::vector{1, 2, 3, 4, 5}));
+}
+
 TEST(FifoTest, PushFrontOntoAnEmptyOneSetsItsEnd) {
     Node nodes[2] = {{1}, {2}};
     List list;

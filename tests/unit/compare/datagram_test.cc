@@ -7,7 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Udp dns;
 const Udp ntp{.guest_port = 123};
 
 TEST(Datagram, GoesWithAnEqualOne) {

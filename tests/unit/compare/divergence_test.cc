@@ -7,14 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-
-ByteVector flipped(uint32_t begin, uint32_t size, uint32_t at) {
-    ByteVector bytes = Tcp::stream(begin, size);
-    bytes[at] ^= 1;
-    return bytes;
-}
-
 TEST(Divergence, IsAskedForAtOnceWithTheFirstDifferentByte) {
     for (const bool primary_first : {true, false}) {
         for (const uint32_t at : {0u, 5u, 29u}) {
@@ -131,8 +123,7 @@ TEST(Divergence, ReleasePolicyIsForDatagramsToo) {
     ComparatorConfig config = small_config();
     config.on_divergence = OnDivergence::kRelease;
     CompareRig rig(config);
-    const Udp dns;
-    rig.p(dns, "one");
+        rig.p(dns, "one");
     rig.s(dns, "eins");
     rig.pass_time(milliseconds(20));
     EXPECT_EQ(rig.requests(), Names{"divergence udp:53@0"});

@@ -7,14 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-
-/// The same connection after a live fence: the secondary is a copy.
-Tcp copied(Tcp tcp) {
-    tcp.secondary_isn = tcp.primary_isn;
-    return tcp;
-}
-
 TEST(AnyFence, ReleasesAllThatIsHeldInOrderOfArrival) {
     for (const Fence fence : {Fence::kLive, Fence::kReplay}) {
         CompareRig rig;
@@ -341,8 +333,7 @@ TEST(ReplayFence, HighestAckOfTheSecondaryStaysOne) {
 
 TEST(ReplayFence, LateTwinsOfDatagramsAreAbsorbed) {
     CompareRig rig;
-    const Udp dns;
-    rig.p(dns, "ok");
+        rig.p(dns, "ok");
     rig.fence(Fence::kReplay);
     EXPECT_EQ(rig.released(), Names{"ok"});
     rig.s(dns, "ok");

@@ -11,22 +11,16 @@ namespace {
 
 constexpr uint32_t kPrimary = 1000;  // ISNs
 constexpr uint32_t kSecondary = 5000;
-constexpr uint32_t kClient = 70'000;
 constexpr uint32_t kPrimaryClock = 100;
 constexpr uint32_t kSecondaryClock = 900;
 constexpr Offset kDelta{4000, 800};
 
-constexpr uint8_t kSyn = tcp_flag::kSyn;
-constexpr uint8_t kAck = tcp_flag::kAck;
-constexpr uint8_t kRst = tcp_flag::kRst;
-constexpr uint8_t kFin = tcp_flag::kFin;
+using tcp_flag::kAck;
+using tcp_flag::kFin;
+using tcp_flag::kRst;
+using tcp_flag::kSyn;
 
-FrameBuilder stamped(FrameBuilder frame, uint32_t value, uint32_t echo) {
-    return frame.options(
-        {tcp_option::nop(), tcp_option::nop(), tcp_option::timestamps(value, echo)});
-}
-
-FrameBuilder syn_ack(const MapperRig& rig, uint32_t isn = kSecondary, uint32_t client_isn = kClient,
+FrameBuilder syn_ack(const MapperRig& rig, uint32_t isn = kSecondary, uint32_t client_isn = kClientIsn,
                      uint16_t port = 40000) {
     return stamped(rig.vm(port).seq(isn).ack(client_isn + 1).flags(kSyn | kAck), kSecondaryClock,
                    7);
@@ -35,19 +29,19 @@ FrameBuilder syn_ack(const MapperRig& rig, uint32_t isn = kSecondary, uint32_t c
 /// The client's first ack.
 FrameBuilder last_of_handshake(const MapperRig& rig, uint32_t ack = kPrimary + 1,
                                uint16_t port = 40000) {
-    return stamped(rig.client(port).seq(kClient + 1).ack(ack), 8, kPrimaryClock);
+    return stamped(rig.client(port).seq(kClientIsn + 1).ack(ack), 8, kPrimaryClock);
 }
 
 /// A server's handshake, learnt from.
 void open(MapperRig& rig, uint16_t port = 40000) {
-    rig.output(syn_ack(rig, kSecondary, kClient, port));
+    rig.output(syn_ack(rig, kSecondary, kClientIsn, port));
     rig.input(last_of_handshake(rig, kPrimary + 1, port));
 }
 
 /// Data of the VM, and the client's ack of them.
 void talk(MapperRig& rig, uint32_t isn = kSecondary) {
-    rig.output(stamped(rig.vm().seq(isn + 1).ack(kClient + 1).payload(pattern(100)), 910, 8));
-    rig.input(stamped(rig.client().seq(kClient + 1).ack(kPrimary + 101), 9, 110));
+    rig.output(stamped(rig.vm().seq(isn + 1).ack(kClientIsn + 1).payload(pattern(100)), 910, 8));
+    rig.input(stamped(rig.client().seq(kClientIsn + 1).ack(kPrimary + 101), 9, 110));
 }
 
 // --- Connections of clients
@@ -62,16 +56,16 @@ TEST_P(EachWrapping, ClientsFirstAckTellsTheOffset) {
     const Seen first = rig.output(syn_ack(rig));
     EXPECT_EQ(first.seq, kSecondary) << "not known yet";
     const Seen ack = rig.input(last_of_handshake(rig));
-    EXPECT_EQ(ack.seq, kClient + 1);
+    EXPECT_EQ(ack.seq, kClientIsn + 1);
     EXPECT_EQ(ack.ack, kSecondary + 1);
     EXPECT_EQ(ack.tsval, 8u);
     EXPECT_EQ(ack.tsecr, kSecondaryClock);
     EXPECT_EQ(rig.mapper().total(rig.key()), kDelta);
 
     const Seen data =
-        rig.output(stamped(rig.vm().seq(5001).ack(kClient + 1).payload("answer"), 950, 8));
+        rig.output(stamped(rig.vm().seq(5001).ack(kClientIsn + 1).payload("answer"), 950, 8));
     EXPECT_EQ(data.seq, 1001u);
-    EXPECT_EQ(data.ack, kClient + 1);
+    EXPECT_EQ(data.ack, kClientIsn + 1);
     EXPECT_EQ(data.tsval, 150u);
     EXPECT_EQ(data.tsecr, 8u);
     EXPECT_EQ(rig.counters().learnt, 1u);
@@ -81,7 +75,7 @@ TEST_P(EachWrapping, SackBlocksMoveWithTheAck) {
     MapperRig rig(Learning::kFromAcks, 100, GetParam());
     open(rig);
     const Seen ack = rig.input(rig.client()
-                                   .seq(kClient + 1)
+                                   .seq(kClientIsn + 1)
                                    .ack(1001)
                                    .options({tcp_option::nop(), tcp_option::nop(),
                                              tcp_option::sack({{1101, 1201}, {1301, 1401}})}));
@@ -100,9 +94,9 @@ TEST(MapperServer, SynAckSentAgainIsMappedOnceItsOffsetIsKnown) {
 
 TEST(MapperServer, NumbersWrap) {
     MapperRig rig;
-    rig.output(rig.vm().seq(0xffffffff).ack(kClient + 1).flags(kSyn | kAck));
-    EXPECT_EQ(rig.input(rig.client().seq(kClient + 1).ack(0x80000001)).ack, 0u);
-    EXPECT_EQ(rig.output(rig.vm().seq(0x10).ack(kClient + 1).payload("x")).seq, 0x80000011u);
+    rig.output(rig.vm().seq(0xffffffff).ack(kClientIsn + 1).flags(kSyn | kAck));
+    EXPECT_EQ(rig.input(rig.client().seq(kClientIsn + 1).ack(0x80000001)).ack, 0u);
+    EXPECT_EQ(rig.output(rig.vm().seq(0x10).ack(kClientIsn + 1).payload("x")).seq, 0x80000011u);
 }
 
 TEST(MapperServer, FirstAckMayCarryDataOrFinOrRst) {
@@ -127,9 +121,9 @@ TEST(MapperServer, NextIncarnationOfThePortsIsLearntAnew) {
     MapperRig rig;
     open(rig);
     talk(rig);
-    EXPECT_EQ(rig.output(syn_ack(rig, 9000, kClient + 500)).seq, 9000u);
+    EXPECT_EQ(rig.output(syn_ack(rig, 9000, kClientIsn + 500)).seq, 9000u);
     EXPECT_EQ(rig.mapper().total(rig.key()), std::nullopt);
-    EXPECT_EQ(rig.input(rig.client().seq(kClient + 501).ack(3001)).ack, 9001u);
+    EXPECT_EQ(rig.input(rig.client().seq(kClientIsn + 501).ack(3001)).ack, 9001u);
 }
 
 TEST(MapperServer, DataInTheSynAckMakeTheAckAmbiguous) {
@@ -147,17 +141,17 @@ FrameBuilder guest_syn(const MapperRig& rig, uint32_t clock = kSecondaryClock) {
 }
 
 FrameBuilder peer_syn_ack(const MapperRig& rig, uint32_t echo = kPrimaryClock) {
-    return stamped(rig.client().seq(kClient).ack(kPrimary + 1).flags(kSyn | kAck), 8, echo);
+    return stamped(rig.client().seq(kClientIsn).ack(kPrimary + 1).flags(kSyn | kAck), 8, echo);
 }
 
 TEST_P(EachWrapping, PeersSynAckTellsTheOffset) {
     MapperRig rig(Learning::kFromAcks, 100, GetParam());
     EXPECT_EQ(rig.output(guest_syn(rig)).seq, kSecondary);
     const Seen answer = rig.input(peer_syn_ack(rig));
-    EXPECT_EQ(answer.seq, kClient);
+    EXPECT_EQ(answer.seq, kClientIsn);
     EXPECT_EQ(answer.ack, kSecondary + 1);
     EXPECT_EQ(answer.tsecr, kSecondaryClock);
-    const Seen ack = rig.output(stamped(rig.vm().seq(5001).ack(kClient + 1), 901, 8));
+    const Seen ack = rig.output(stamped(rig.vm().seq(5001).ack(kClientIsn + 1), 901, 8));
     EXPECT_EQ(ack.seq, kPrimary + 1);
     EXPECT_EQ(ack.tsval, 101u);
 }
@@ -196,7 +190,7 @@ TEST(MapperGuest, AckOfAnotherConnectionTeachesNothing) {
 TEST(MapperGuest, BothMayOpenAtOnce) {
     MapperRig rig;
     rig.output(guest_syn(rig));
-    rig.input(rig.client().seq(kClient).flags(kSyn));
+    rig.input(rig.client().seq(kClientIsn).flags(kSyn));
     rig.output(syn_ack(rig));
     EXPECT_EQ(rig.input(peer_syn_ack(rig)).ack, kSecondary + 1);
 }
@@ -212,7 +206,7 @@ TEST(MapperGuest, DataInTheSynMakeTheAckAmbiguous) {
 
 TEST(MapperForgery, AckOfAHandshakeThatTheVmHasNotAnsweredTeachesNothing) {
     MapperRig rig;
-    rig.input(rig.client().seq(kClient).flags(kSyn));
+    rig.input(rig.client().seq(kClientIsn).flags(kSyn));
     rig.input(last_of_handshake(rig, 77));
     EXPECT_EQ(rig.mapper().flows(), 0u);
     open(rig);
@@ -222,7 +216,7 @@ TEST(MapperForgery, AckOfAHandshakeThatTheVmHasNotAnsweredTeachesNothing) {
 TEST(MapperForgery, AckWithAnotherSeqThanTheClientsNextTeachesNothing) {
     MapperRig rig;
     rig.output(syn_ack(rig));
-    const Seen forged = rig.input(rig.client().seq(kClient + 2).ack(4711));
+    const Seen forged = rig.input(rig.client().seq(kClientIsn + 2).ack(4711));
     EXPECT_EQ(forged.ack, 4711u) << "refused by both VMs alike";
     EXPECT_EQ(rig.output(rig.vm().seq(4711).flags(kRst)).seq, 4711u);
     EXPECT_EQ(rig.input(last_of_handshake(rig)).ack, kSecondary + 1);
@@ -245,9 +239,9 @@ TEST(MapperForgery, NothingCorrectsWhatTheClientOrTheVmHasConfirmed) {
         if (by_client) {
             talk(rig);
         } else {
-            rig.output(rig.vm().seq(5001).ack(kClient + 11));
+            rig.output(rig.vm().seq(5001).ack(kClientIsn + 11));
         }
-        rig.input(rig.client().seq(kClient + (by_client ? 1 : 11)).ack(0x40000000));
+        rig.input(rig.client().seq(kClientIsn + (by_client ? 1 : 11)).ack(0x40000000));
         EXPECT_EQ(rig.mapper().total(rig.key()), kDelta);
         EXPECT_EQ(rig.counters().corrected, 0u);
     }
@@ -256,7 +250,7 @@ TEST(MapperForgery, NothingCorrectsWhatTheClientOrTheVmHasConfirmed) {
 TEST(MapperForgery, ProgressIsNoCorrection) {
     MapperRig rig;
     open(rig);
-    EXPECT_EQ(rig.input(rig.client().seq(kClient + 1).ack(kPrimary + 5001)).ack, 10'001u);
+    EXPECT_EQ(rig.input(rig.client().seq(kClientIsn + 1).ack(kPrimary + 5001)).ack, 10'001u);
 }
 
 TEST(MapperForgery, SynAndRstOfTheClientChangeNothing) {
@@ -264,11 +258,11 @@ TEST(MapperForgery, SynAndRstOfTheClientChangeNothing) {
     open(rig);
     talk(rig);
     rig.input(rig.client().seq(1).flags(kSyn));
-    rig.input(rig.client().seq(kClient + 1).flags(kRst));
-    rig.input(rig.client().seq(kClient + 1).ack(9).flags(kRst | kAck));
+    rig.input(rig.client().seq(kClientIsn + 1).flags(kRst));
+    rig.input(rig.client().seq(kClientIsn + 1).ack(9).flags(kRst | kAck));
     rig.input(rig.client().seq(9).ack(9).flags(kSyn | kAck));
     EXPECT_EQ(rig.mapper().total(rig.key()), kDelta);
-    EXPECT_EQ(rig.output(rig.vm().seq(5101).ack(kClient + 1)).seq, 1101u) << "challenge ACK";
+    EXPECT_EQ(rig.output(rig.vm().seq(5101).ack(kClientIsn + 1)).seq, 1101u) << "challenge ACK";
 }
 
 // --- What is told
@@ -312,7 +306,7 @@ TEST(MapperAnnounced, SurvivesTheSynThatItIsAbout) {
     EXPECT_EQ(rig.output(syn_ack(rig)).seq, kPrimary);
     rig.mapper().set_base(rig.key(), {}, rig.now());
     EXPECT_EQ(rig.output(syn_ack(rig, 9000)).seq, kPrimary + 4000) << "announced anew soon";
-    EXPECT_EQ(rig.output(syn_ack(rig, 7000, kClient + 9)).seq, 7000u) << "another connection's";
+    EXPECT_EQ(rig.output(syn_ack(rig, 7000, kClientIsn + 9)).seq, 7000u) << "another connection's";
 }
 
 TEST(MapperAnnounced, VmMayBeHeardWithoutBeingMapped) {
@@ -329,14 +323,14 @@ TEST(MapperClock, EchoIsNeverLaterThanWhatTheVmSentLast) {
     MapperRig rig;
     open(rig);
     const auto echo = [&](uint32_t value) {
-        return rig.input(stamped(rig.client().seq(kClient + 1).ack(1001), 9, value)).tsecr;
+        return rig.input(stamped(rig.client().seq(kClientIsn + 1).ack(1001), 9, value)).tsecr;
     };
     EXPECT_EQ(echo(150), 900u);
-    rig.output(stamped(rig.vm().seq(5001).ack(kClient + 1), 940, 8));
+    rig.output(stamped(rig.vm().seq(5001).ack(kClientIsn + 1), 940, 8));
     EXPECT_EQ(echo(150), 940u);
-    rig.output(stamped(rig.vm().seq(5001).ack(kClient + 1), 930, 8));
+    rig.output(stamped(rig.vm().seq(5001).ack(kClientIsn + 1), 930, 8));
     EXPECT_EQ(echo(150), 940u) << "an older frame takes nothing back";
-    rig.output(stamped(rig.vm().seq(5001).ack(kClient + 1), 960, 8));
+    rig.output(stamped(rig.vm().seq(5001).ack(kClientIsn + 1), 960, 8));
     EXPECT_EQ(echo(150), 950u);
     EXPECT_EQ(rig.counters().clamped, 3u);
 }
@@ -345,16 +339,16 @@ TEST(MapperClock, AfterAFenceEchoesPassUntilTheVmHasSpoken) {
     MapperRig rig;
     open(rig);
     rig.mapper().fence();
-    const auto ack = stamped(rig.client().seq(kClient + 1).ack(1001), 9, 150);
+    const auto ack = stamped(rig.client().seq(kClientIsn + 1).ack(1001), 9, 150);
     EXPECT_EQ(rig.input(ack).tsecr, 150u);
-    rig.output(stamped(rig.vm().seq(1001).ack(kClient + 1), 140, 8));
+    rig.output(stamped(rig.vm().seq(1001).ack(kClientIsn + 1), 140, 8));
     EXPECT_EQ(rig.input(ack).tsecr, 140u);
 }
 
 TEST(MapperClock, ConnectionWithoutTimestampsHasNone) {
     MapperRig rig;
-    rig.output(rig.vm().seq(kSecondary).ack(kClient + 1).flags(kSyn | kAck));
-    rig.input(rig.client().seq(kClient + 1).ack(kPrimary + 1));
+    rig.output(rig.vm().seq(kSecondary).ack(kClientIsn + 1).flags(kSyn | kAck));
+    rig.input(rig.client().seq(kClientIsn + 1).ack(kPrimary + 1));
     EXPECT_EQ(rig.mapper().total(rig.key()), (Offset{4000, 0}));
 }
 
@@ -376,7 +370,7 @@ TEST(MapperFence, BetweenSynAckAndAckLeavesNoWrongOffset) {
     rig.output(syn_ack(rig));
     rig.mapper().fence();
     EXPECT_EQ(rig.input(last_of_handshake(rig)).ack, kPrimary + 1);
-    EXPECT_EQ(rig.output(rig.vm().seq(kPrimary + 1).ack(kClient + 1)).seq, kPrimary + 1);
+    EXPECT_EQ(rig.output(rig.vm().seq(kPrimary + 1).ack(kClientIsn + 1)).seq, kPrimary + 1);
     EXPECT_EQ(rig.counters().learnt, 0u);
 }
 
@@ -395,9 +389,9 @@ TEST(MapperFence, CopyOfThePrimaryRepeatsThePrimarysSynAck) {
 
 TEST(MapperFence, NumbersOfTheVmThatIsNoMoreAreForgotten) {
     MapperRig rig;
-    rig.output(syn_ack(rig, 0x40000000, kClient, 1));
+    rig.output(syn_ack(rig, 0x40000000, kClientIsn, 1));
     rig.mapper().fence();
-    rig.output(rig.vm(1).seq(1001).ack(kClient + 1).payload("x"));
+    rig.output(rig.vm(1).seq(1001).ack(kClientIsn + 1).payload("x"));
     rig.output(rig.vm(1).seq(1002).flags(kRst));
     rig.pass_time(seconds(121));
     open(rig, 2);
@@ -406,13 +400,13 @@ TEST(MapperFence, NumbersOfTheVmThatIsNoMoreAreForgotten) {
 
 TEST(MapperFailover, DeltaBecomesBase) {
     MapperRig rig(Learning::kAnnounced);
-    rig.output(rig.vm().seq(kSecondary).ack(kClient + 1).flags(kSyn | kAck));
+    rig.output(rig.vm().seq(kSecondary).ack(kClientIsn + 1).flags(kSyn | kAck));
     rig.learn(announced({4000, 0}, kPrimary + 1));
     rig.failover();
     rig.mapper().fence();
     EXPECT_EQ(rig.bases(), (std::vector{std::pair{rig.key(), Offset{4000, 0}}}));
-    EXPECT_EQ(rig.input(rig.client().seq(kClient + 1).ack(1001)).ack, 5001u);
-    EXPECT_EQ(rig.output(rig.vm().seq(5001).ack(kClient + 1)).seq, 1001u);
+    EXPECT_EQ(rig.input(rig.client().seq(kClientIsn + 1).ack(1001)).ack, 5001u);
+    EXPECT_EQ(rig.output(rig.vm().seq(5001).ack(kClientIsn + 1)).seq, 1001u);
 }
 
 TEST(MapperFailover, AfterAFenceOnlyBaseIsLeft) {
@@ -431,7 +425,7 @@ TEST(MapperFailover, TimestampsJumpAheadOfAllThatTheClientCanHaveSeen) {
     rig.pass_time(seconds(3));
     rig.failover();
     const auto send = [&](uint32_t clock) {
-        return rig.output(stamped(rig.vm().seq(5101).ack(kClient + 1), clock, 9)).tsval;
+        return rig.output(stamped(rig.vm().seq(5101).ack(kClientIsn + 1), clock, 9)).tsval;
     };
     EXPECT_EQ(send(910), 110u + 3000 + 1000) << "the VM's clock may have stood";
     EXPECT_EQ(send(4910), 110u + 3000 + 1000 + 4000);
@@ -455,14 +449,14 @@ TEST(MapperFailover, TimestampsJumpWithoutAWordOfTheCopy) {
     rig.mapper().fence();
     rig.pass_time(seconds(1));
     rig.failover();
-    EXPECT_EQ(rig.output(stamped(rig.vm().seq(1101).ack(kClient + 1), 110, 9)).tsval, 2110u);
+    EXPECT_EQ(rig.output(stamped(rig.vm().seq(1101).ack(kClientIsn + 1), 110, 9)).tsval, 2110u);
 }
 
 TEST(MapperFailover, ClockThatIsAheadAlreadyDoesNotJump) {
     MapperRig rig;
     open(rig);
     talk(rig);
-    rig.output(stamped(rig.vm().seq(5101).ack(kClient + 1), 8000, 9));
+    rig.output(stamped(rig.vm().seq(5101).ack(kClientIsn + 1), 8000, 9));
     rig.failover();
     EXPECT_EQ(rig.mapper().total(rig.key()), kDelta);
 }
@@ -473,7 +467,7 @@ TEST(MapperFailover, ForgedEchoDoesNotMoveTheClock) {
     talk(rig);
     rig.input(stamped(rig.client().seq(1).ack(1), 9, 110 + (1u << 30)));
     rig.failover();
-    EXPECT_EQ(rig.output(stamped(rig.vm().seq(5101).ack(kClient + 1), 910, 9)).tsval, 1110u);
+    EXPECT_EQ(rig.output(stamped(rig.vm().seq(5101).ack(kClientIsn + 1), 910, 9)).tsval, 1110u);
 }
 
 TEST(MapperFailover, UnfinishedHandshakeIsLearntFromTheClientsFirstAck) {
@@ -502,8 +496,8 @@ TEST(MapperFailover, ConnectionsBegunAfterwardsAreTheVmsOwn) {
 
 TEST(MapperFailover, FlowsWithoutAnOffsetAreForgotten) {
     MapperRig rig;
-    rig.output(rig.vm().seq(kPrimary).ack(kClient + 1).flags(kSyn | kAck));
-    rig.input(rig.client().seq(kClient + 1).ack(kPrimary + 1));
+    rig.output(rig.vm().seq(kPrimary).ack(kClientIsn + 1).flags(kSyn | kAck));
+    rig.input(rig.client().seq(kClientIsn + 1).ack(kPrimary + 1));
     EXPECT_EQ(rig.mapper().flows(), 1u);
     rig.failover();
     EXPECT_EQ(rig.mapper().flows(), 0u);
@@ -519,7 +513,7 @@ TEST(MapperFailover, NewSecondaryGoesOnWithTheSurvivorsBase) {
         EXPECT_TRUE(next.mapper().set_base(flow, base, next.now()));
     }
     next.mapper().fence();
-    const auto data = stamped(next.vm().seq(5101).ack(kClient + 1).payload("x"), 2000, 9);
+    const auto data = stamped(next.vm().seq(5101).ack(kClientIsn + 1).payload("x"), 2000, 9);
     EXPECT_EQ(bytes_of(next.output_frame(data.build())),
               bytes_of(survivor.output_frame(data.build())));
     next.mapper().set_base(next.key(), {}, next.now());
@@ -541,13 +535,13 @@ TEST(MapperErrors, QuotedNumbersAreThoseThatTheQuotedPacketsSenderUsed) {
         open(rig);
         talk(rig);
         // The guest's error quotes the client's segment as the guest got it.
-        const auto asked = stamped(rig.client().seq(kClient + 1).ack(1101).payload("q"), 9, 110);
+        const auto asked = stamped(rig.client().seq(kClientIsn + 1).ack(1101).payload("q"), 9, 110);
         const ByteVector given = bytes_of(rig.input_frame(asked.build()));
         EXPECT_NE(given, asked.build());
         EXPECT_EQ(bytes_of(rig.output_frame(error_about(rig, ipv6, true, given))),
                   error_about(rig, ipv6, true, asked.build()));
         // The network's error quotes the guest's segment as the network saw it.
-        const auto sent = stamped(rig.vm().seq(5101).ack(kClient + 1).payload("a"), 910, 9);
+        const auto sent = stamped(rig.vm().seq(5101).ack(kClientIsn + 1).payload("a"), 910, 9);
         const ByteVector left = bytes_of(rig.output_frame(sent.build()));
         EXPECT_NE(left, sent.build());
         EXPECT_EQ(bytes_of(rig.input_frame(error_about(rig, ipv6, false, left))),
@@ -569,15 +563,15 @@ TEST(MapperErrors, AboutNoMappedFlowPassAsTheyAre) {
 
 void finish(MapperRig& rig, uint16_t port) {
     open(rig, port);
-    rig.input(rig.client(port).seq(kClient + 1).ack(1001).flags(kFin | kAck));
-    rig.output(rig.vm(port).seq(5001).ack(kClient + 2).flags(kFin | kAck));
+    rig.input(rig.client(port).seq(kClientIsn + 1).ack(1001).flags(kFin | kAck));
+    rig.output(rig.vm(port).seq(5001).ack(kClientIsn + 2).flags(kFin | kAck));
 }
 
 TEST(MapperEnds, ClosedFlowsAreForgottenAfter120Seconds) {
     MapperRig rig;
     finish(rig, 1);
     rig.pass_time(seconds(100));
-    rig.output(rig.vm(1).seq(5001).ack(kClient + 2).flags(kFin | kAck));  // sent again
+    rig.output(rig.vm(1).seq(5001).ack(kClientIsn + 2).flags(kFin | kAck));  // sent again
     rig.pass_time(seconds(120));
     open(rig, 2);
     EXPECT_EQ(rig.mapper().total(rig.key(1)), kDelta);
@@ -590,16 +584,16 @@ TEST(MapperEnds, ClosedFlowsAreForgottenAfter120Seconds) {
 
 TEST(MapperEnds, HalfClosedFlowsAreNotForgotten) {
     // Who ended: the client; the VM, with FINs of the client's forged.
-    for (const uint32_t forged : {0u, kClient + 500, kClient - 500}) {
+    for (const uint32_t forged : {0u, kClientIsn + 500, kClientIsn - 500}) {
         MapperRig rig;
         open(rig, 1);
         if (forged == 0) {
-            rig.input(rig.client(1).seq(kClient + 1).ack(1001).flags(kFin | kAck));
-            rig.output(rig.vm(1).seq(5001).ack(kClient + 2));
+            rig.input(rig.client(1).seq(kClientIsn + 1).ack(1001).flags(kFin | kAck));
+            rig.output(rig.vm(1).seq(5001).ack(kClientIsn + 2));
         } else {
-            rig.output(rig.vm(1).seq(5001).ack(kClient + 1).flags(kFin | kAck));
+            rig.output(rig.vm(1).seq(5001).ack(kClientIsn + 1).flags(kFin | kAck));
             rig.input(rig.client(1).seq(forged).ack(1002).flags(kFin | kAck));
-            rig.output(rig.vm(1).seq(5002).ack(kClient + 1));
+            rig.output(rig.vm(1).seq(5002).ack(kClientIsn + 1));
         }
         rig.pass_time(seconds(1000));
         open(rig, 2);
@@ -626,7 +620,7 @@ TEST(MapperEnds, FlowThatSpeaksOnAfterAnRstLives) {
     MapperRig rig;
     open(rig, 1);
     rig.output(rig.vm(1).seq(5001).flags(kRst));
-    rig.output(rig.vm(1).seq(5001).ack(kClient + 1).payload("still here"));
+    rig.output(rig.vm(1).seq(5001).ack(kClientIsn + 1).payload("still here"));
     rig.pass_time(seconds(1000));
     open(rig, 2);
     EXPECT_EQ(rig.mapper().total(rig.key(1)), kDelta);
@@ -659,7 +653,7 @@ TEST(MapperBounds, SynFloodDisplacesHalfOpenFlowsOnly) {
     MapperRig rig(Learning::kFromAcks, 4);
     for (const uint16_t port : {1, 2, 3}) open(rig, port);
     for (uint16_t port = 100; port < 200; ++port) {
-        rig.output(syn_ack(rig, kSecondary, kClient, port));
+        rig.output(syn_ack(rig, kSecondary, kClientIsn, port));
     }
     EXPECT_EQ(rig.mapper().flows(), 4u);
     for (const uint16_t port : {1, 2, 3}) EXPECT_EQ(rig.mapper().total(rig.key(port)), kDelta);
@@ -669,7 +663,7 @@ TEST(MapperBounds, SynFloodDisplacesHalfOpenFlowsOnly) {
 
 TEST(MapperBounds, ClosingFlowsGoBeforeHalfOpenOnes) {
     MapperRig rig(Learning::kFromAcks, 3);
-    rig.output(syn_ack(rig, kSecondary, kClient, 1));
+    rig.output(syn_ack(rig, kSecondary, kClientIsn, 1));
     finish(rig, 2);
     finish(rig, 3);
     open(rig, 4);
@@ -682,7 +676,7 @@ TEST(MapperBounds, ClosingFlowsGoBeforeHalfOpenOnes) {
 TEST(MapperBounds, LiveFlowsWithAnOffsetStayAndTheNewOneIsPassedAndCounted) {
     MapperRig rig(Learning::kFromAcks, 3);
     for (const uint16_t port : {1, 2, 3}) open(rig, port);
-    rig.output(syn_ack(rig, kSecondary, kClient, 4));
+    rig.output(syn_ack(rig, kSecondary, kClientIsn, 4));
     EXPECT_EQ(rig.input(last_of_handshake(rig, kPrimary + 1, 4)).ack, kPrimary + 1);
     EXPECT_EQ(rig.counters().no_room, 1u);
     EXPECT_FALSE(rig.mapper().set_base(rig.key(5), {1, 0}, rig.now()));
@@ -732,7 +726,7 @@ TEST(MapperFrames, WhatNeedsNoChangeIsPassedAsItIs) {
 TEST(MapperFrames, AreChangedInPlaceUnlessOthersHoldThem) {
     MapperRig rig;
     open(rig);
-    const ByteVector bytes = rig.vm().seq(5001).ack(kClient + 1).payload("x").build();
+    const ByteVector bytes = rig.vm().seq(5001).ack(kClientIsn + 1).payload("x").build();
     for (const bool shared : {false, true}) {
         Frame frame = rig.pool().copy(bytes);
         const uint8_t* at = frame.data();
@@ -777,13 +771,13 @@ TEST(MapperFrames, ChecksumThatIsStillToBeMadeIsLeftAlone) {
         for (const bool shared : {false, true}) {
             MapperRig rig;
             open(rig);
-            const FrameBuilder data = rig.vm().seq(5001).ack(kClient + 1).payload("x");
+            const FrameBuilder data = rig.vm().seq(5001).ack(kClientIsn + 1).payload("x");
             const ByteVector bytes = data.build();
             const ByteVector front = vnet(flags, data.l4_offset(), 16);
             Frame frame = rig.pool().copy_with_front(front, bytes);
             const Frame handle = shared ? frame.share() : Frame();
             const Frame mapped = rig.mapper().output(std::move(frame), rig.now());
-            ByteVector want = rig.vm().seq(1001).ack(kClient + 1).payload("x").build();
+            ByteVector want = rig.vm().seq(1001).ack(kClientIsn + 1).payload("x").build();
             const size_t checksum = data.l4_offset() + 16;
             if (flags) test::put16(want, checksum, load_be16(&bytes[checksum]));
             EXPECT_EQ(bytes_of(mapped), want);
@@ -826,7 +820,7 @@ TEST(MapperFrames, FragmentsAndMalformedOnesPassAndAreCounted) {
         EXPECT_EQ(bytes_of(rig.output_frame(fragment)), fragment);
     }
     EXPECT_EQ(rig.counters().fragments, 3u);
-    const ByteVector whole = rig.client().seq(kClient + 1).ack(1001).build();
+    const ByteVector whole = rig.client().seq(kClientIsn + 1).ack(1001).build();
     for (size_t size = 0; size < whole.size(); ++size) {
         const ByteVector cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
         EXPECT_EQ(bytes_of(rig.input_frame(cut)), cut);

@@ -7,8 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-
 const std::string kUsual = "S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 5 ecr 9,nop,wscale 7>";
 
 TEST(SynOptionsOfBoth, EachThatMattersMustBeEqual) {

@@ -7,9 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-const Udp dns;
-
 /// A datagram of the client that the guest complains about.
 ByteVector question(std::string_view text = "question") {
     return CompareRig::builder_of(dns).swap_ends().payload(text).build();

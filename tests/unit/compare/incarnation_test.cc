@@ -70,6 +70,26 @@ TEST(Incarnation, SegmentFarFromTheStreamSaysNothingAboutIt) {
     EXPECT_EQ(rig.released(), Names{"1 . 1:21(20) ack 200"}) << "no FIN was taken from it";
 }
 
+/// A flow is taken up at its first segment, also at an RST: one of the secondary's that lies elsewhere
+/// answers another incarnation, and neither it nor its ack counts.
+TEST(Incarnation, RstFarFromWhereTheFlowWasTakenUpSaysNothing) {
+    for (const char* taken_up_at : {"R 1:1(0)", "R. 1:1(0) ack 1", ". 1:1(0) ack 1"}) {
+        CompareRig rig;
+        Tcp flow;
+        flow.secondary_isn = flow.primary_isn;
+        Tcp elsewhere = flow;
+        elsewhere.secondary_isn += 100'000'000;
+        rig.s(elsewhere, "R. 1:1(0) ack 200");
+        rig.p(flow, taken_up_at);
+        rig.s(elsewhere, "R. 1:1(0) ack 200");
+        rig.p(flow, "R 1:1(0)");
+        EXPECT_EQ(rig.released(), Names{}) << taken_up_at;
+        EXPECT_EQ(rig.counters().secondary_stale, 2u) << taken_up_at;
+        rig.s(flow, "R. 1:1(0) ack 1");
+        EXPECT_EQ(rig.released(), (Names{taken_up_at, "R 1:1(0)"}));
+    }
+}
+
 TEST(Incarnation, SecondaryMayBeAheadByOne) {
     CompareRig rig;
     rig.open(first);

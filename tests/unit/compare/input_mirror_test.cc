@@ -10,8 +10,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-
 class Mirror : public testing::Test {
   protected:
     Frame mirror(const ByteVector& bytes) {

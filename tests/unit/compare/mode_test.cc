@@ -7,14 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-const Udp dns;
-
-Tcp copied(Tcp tcp) {
-    tcp.secondary_isn = tcp.primary_isn;
-    return tcp;
-}
-
 TEST(IdleMode, OutputPassesAndIsCounted) {
     CompareRig rig;
     rig.mode(Mode::kIdle);

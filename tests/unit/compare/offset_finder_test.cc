@@ -9,7 +9,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
 constexpr uint32_t kP = 1000;
 constexpr uint32_t kS = 500'000;
 

@@ -7,14 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-
-ByteVector flipped(uint32_t begin, uint32_t size, uint32_t at) {
-    ByteVector bytes = Tcp::stream(begin, size);
-    bytes[at] ^= 0xff;
-    return bytes;
-}
-
 TEST(Retransmission, BelowVerifiedIsReleasedAndCounted) {
     CompareRig rig;
     rig.open(web);
@@ -136,6 +128,24 @@ TEST(Retransmission, GapOfThePrimaryHoldsWhatIsBehind) {
 }
 
 // --- Keep-alives (RFC 1122 4.2.3.6)
+
+/// It may be new and overtaken; nobody has compared it.
+TEST(Retransmission, BelowWhereAFlowWasTakenUpWaitsForAFence) {
+    for (const Fence fence : {Fence::kReplay, Fence::kLive}) {
+        CompareRig rig;
+        Tcp alike = web;
+        alike.secondary_isn = alike.primary_isn;
+        rig.both(alike, ". 100:110(10) ack 1");
+        EXPECT_EQ(rig.released(), Names{". 100:110(10) ack 1"});
+        rig.p(alike, ". 90:110(20) ack 1", flipped(90, 20, 0));
+        rig.s(alike, ". 90:110(20) ack 1");
+        EXPECT_EQ(rig.released(), Names{});
+        rig.fence(fence);
+        EXPECT_EQ(rig.released(), Names{". 90:110(20) ack 1"});
+        rig.p(alike, ". 95:110(15) ack 1");
+        EXPECT_EQ(rig.released(), Names{". 95:110(15) ack 1"}) << "the fence has settled it";
+    }
+}
 
 TEST(KeepAlive, GarbageByteIsNotCompared) {
     CompareRig rig;

@@ -10,9 +10,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-const Udp dns;
-
 FrameBuilder icmpv6(uint8_t type) {
     return FrameBuilder().ipv6("fe80::1", "ff02::1").icmp(type, 0, 0).payload(ByteVector(16));
 }

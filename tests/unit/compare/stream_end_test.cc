@@ -7,8 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-
 /// What two VMs say, and what is asked for. "!" in front: the secondary speaks.
 struct Script {
     const char* name;

@@ -7,8 +7,6 @@
 namespace colo::test {
 namespace {
 
-const Tcp web;
-
 TEST(TcpRelease, NothingGoesBeforeItsTwin) {
     CompareRig rig;
     rig.p(web, "S. 0:0(0) ack 1");

@@ -8,6 +8,7 @@
 
 #include "filter/chardev_factory.h"
 #include "stream_rig.h"
+#include "tests/support/certificate_folder.h"
 
 namespace colo {
 namespace {
@@ -17,10 +18,16 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class ChardevTest : public LoopTest {
+class ChardevTest : public FrameLoopTest {
   protected:
     std::unique_ptr<Chardev> make(const std::string& text) {
-        return make_chardev(loop_, pool_, parse_options(text, kChardevImpliedKey));
+        const auto find_tls = [this](const std::string& who, const SocketOptions& socket) {
+            if (!std::filesystem::exists(path_of(socket.tls_creds))) throw std::invalid_argument(who + ": no such");
+            const TlsRole role = socket.is_server ? TlsRole::kServer : TlsRole::kClient;
+            return std::make_shared<TlsCredentials>(
+                TlsCredentials::Options{path_of(socket.tls_creds), role, socket.address.host, {}});
+        };
+        return make_chardev(loop_, pool_, parse_options(text, kChardevImpliedKey), find_tls);
     }
     std::unique_ptr<Chardev> server(const std::string& id) {
         return make("socket,id=" + id + ",path=" + path(id) + ",server=on,wait=off");
@@ -29,6 +36,7 @@ class ChardevTest : public LoopTest {
         return make("socket,id=to-" + of + ",path=" + path(of) + more);
     }
     std::string path(const std::string& id) const { return folder_.file(id + ".sock"); }
+    std::string path_of(const std::string& creds) const { return folder_.file(creds); }
     std::string error_of(const std::string& text) {
         try {
             make(text);
@@ -262,6 +270,117 @@ TEST_F(ChardevTest, TheSocketFileGoesWithTheServer) {
     EXPECT_FALSE(std::filesystem::exists(path("pri")));
 }
 
+/// Ends of a TLS connection.
+class TlsChardevTest : public ChardevTest {
+  protected:
+    TlsChardevTest() { make_certificates("t"); }
+
+    void make_certificates(const std::string& creds) {
+        std::filesystem::create_directories(path_of(creds));
+        write_certificates(path_of(creds), CertificateAuthority("an authority", valid_now()), {"127.0.0.1"});
+    }
+
+    void join(const std::string& address = "") {
+        const std::string at = address.empty() ? "path=" + path("tls") : address;
+        server_ = make("socket,id=to,server=on,wait=off,tls-creds=t," + at);
+        const std::string name = server_->name();
+        const std::string to = address.empty() ? at : "host=127.0.0.1,port=" + name.substr(name.rfind(':') + 1);
+        client_ = make("socket,id=from,tls-creds=t," + to);
+        attach(*server_, user_);
+        attach(*client_, other_user_);
+    }
+    bool are_joined() const { return server_->is_connected() && client_->is_connected(); }
+
+    std::unique_ptr<Chardev> server_;
+    std::unique_ptr<Chardev> client_;
+};
+
+TEST_F(TlsChardevTest, CarryFramesBothWaysOverUnixAndTcp) {
+    for (const std::string address : {"", "host=127.0.0.1,port=0"}) {
+        server_.reset();
+        client_.reset();
+        user_.log.clear();
+        other_user_.log.clear();
+        join(address);
+        EXPECT_TRUE(client_->is_waiting());
+        until([&] { return are_joined(); });
+        EXPECT_FALSE(client_->is_waiting());
+        client_->send(frame("there"));
+        server_->send(frame("and back"));
+        until([&] { return user_.log.size() == 2 && other_user_.log.size() == 2; });
+        EXPECT_THAT(user_.log, ElementsAre("opened", "there"));
+        EXPECT_THAT(other_user_.log, ElementsAre("opened", "and back"));
+    }
+}
+
+TEST_F(TlsChardevTest, WhatDoesNotFitIntoTheSocketFollowsInOrder) {
+    join();
+    until([&] { return are_joined(); });
+    Texts sent{"opened"};
+    for (size_t i = 0; i < 300; ++i) {
+        sent.push_back(std::to_string(i) + std::string(i * 97 % 60000, 'x'));
+        ASSERT_EQ(client_->send(frame(sent.back())), SendResult::kQueued);
+    }
+    EXPECT_GT(client_->unsent(), 1u << 20);
+    until([&] { return user_.log.size() == sent.size(); });
+    EXPECT_EQ(user_.log, sent);
+    EXPECT_EQ(client_->unsent(), 0u);
+    EXPECT_EQ(client_->counters().bytes_out, server_->counters().bytes_in);
+    EXPECT_EQ(client_->counters().frames_out, 300u);
+}
+
+TEST_F(TlsChardevTest, FramesThatComeWithTheHandshakeAreTaken) {
+    server_ = make("socket,id=to,server=on,wait=off,tls-creds=t,path=" + path("tls"));
+    client_ = make("socket,id=from,tls-creds=t,path=" + path("tls"));
+    attach(*client_, other_user_);
+    until([&] { return client_->is_connected(); });
+    client_->send(frame("at once"));
+    until([&] { return server_->is_connected(); });
+    settle();
+    attach(*server_, user_);
+    until([&] { return !user_.log.empty(); });
+    EXPECT_THAT(user_.log, ElementsAre("at once"));
+}
+
+TEST_F(TlsChardevTest, WhoDoesNotSpeakTlsIsRefusedAndTheNextOneServed) {
+    server_ = make("socket,id=to,server=on,wait=off,tls-creds=t,path=" + path("tls"));
+    attach(*server_, user_);
+    Client plain_client = Client::at_path(path("tls"));
+    plain_client.send(plain(std::string(100, 'x')));
+    until([&] { return plain_client.at_end(); });
+    EXPECT_EQ(server_->counters().connect_failures, 1u);
+    client_ = make("socket,id=from,tls-creds=t,path=" + path("tls"));
+    until([&] { return are_joined(); });
+    EXPECT_THAT(user_.log, ElementsAre("opened"));
+}
+
+TEST_F(TlsChardevTest, AClientOfAnotherAuthorityHasNeverBeenThere) {
+    make_certificates("other");
+    server_ = make("socket,id=to,server=on,wait=off,tls-creds=t,path=" + path("tls"));
+    attach(*server_, user_);
+    client_ = make("socket,id=from,tls-creds=other,path=" + path("tls"));
+    const auto connect = [&] { until([&] { return !client_->is_waiting(); }); };
+    try {
+        connect();
+        FAIL();
+    } catch (const std::runtime_error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("chardev 'from': cannot connect to unix:" + path("tls") +
+                                            ": the certificate of 'CN=127.0.0.1' is not valid: "));
+    }
+    until([&] { return server_->counters().connect_failures == 1; });
+    EXPECT_THAT(user_.log, IsEmpty());
+}
+
+TEST_F(TlsChardevTest, APeerThatGoesIsNoticedAndTheNextOneServed) {
+    join();
+    until([&] { return are_joined(); });
+    client_.reset();
+    until([&] { return !server_->is_connected(); });
+    client_ = make("socket,id=from,tls-creds=t,path=" + path("tls"));
+    until([&] { return are_joined(); });
+    EXPECT_THAT(user_.log, ElementsAre("opened", "closed", "opened"));
+}
+
 TEST_F(ChardevTest, ErrorsNameTheChardevAndTheKey) {
     const std::string dots(108, 'x');
     const std::pair<std::string, std::string> cases[] = {
@@ -280,8 +399,7 @@ TEST_F(ChardevTest, ErrorsNameTheChardevAndTheKey) {
         {"socket,id=a,path=b,server=on,reconnect=1",
          "chardev 'a': reconnect: is for a client, not a server"},
         {"socket,id=a,path=b,wait=on", "chardev 'a': wait: is for a server, not a client"},
-        {"socket,id=a,path=b,tls-creds=t",
-         "chardev 'a': tls-creds: a chardev has no TLS; use a tunnel"},
+        {"socket,id=a,path=b,tls-creds=t", "chardev 'a': no such"},
         {"socket,id=a,path=b,server=on,sever=on", "chardev 'a': unknown option 'sever'"},
         {"socket,id=a,path=/none/b,server=on",
          "chardev 'a': unix:/none/b: No such file or directory"},

@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 
 /// A stream on one end of a pair of sockets; the test is at the other.
-class Stream : public LoopTest, public FrameStream::Owner {
+class Stream : public FrameLoopTest, public FrameStream::Owner {
   protected:
     Stream() { connect(); }
 

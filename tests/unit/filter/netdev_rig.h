@@ -10,7 +10,7 @@
 
 namespace colo {
 
-class NetdevTest : public LoopTest {
+class NetdevTest : public FrameLoopTest {
   protected:
     std::unique_ptr<Netdev> make(const std::string& text) {
         return make_netdev(loop_, pool_, parse_options(text, kNetdevImpliedKey));

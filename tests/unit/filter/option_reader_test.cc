@@ -32,6 +32,14 @@ TEST(OptionReader, HandsOutWhatIsThere) {
     EXPECT_NO_THROW(options.finish());
 }
 
+TEST(OptionReader, AnExampleHasAllThatIsNeededAndNothingElse) {
+    OptionReader options = OptionReader::of_example("filter-dump");
+    EXPECT_EQ(options.need("file"), "file");
+    EXPECT_EQ(options.take("position", "tail"), "tail");
+    EXPECT_EQ(options.take_uint("maxlen", 65536, 1, 65536), 65536u);
+    EXPECT_NO_THROW(options.finish());
+}
+
 TEST(OptionReader, WhatIsAbsentHasItsDefault) {
     OptionReader options = reader("socket");
     EXPECT_FALSE(options.has("path"));

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "filter/frame_queue.h"
-#include "filter/socket_address.h"
+#include "io/socket_address.h"
 #include "netdev_rig.h"
 
 namespace colo {

@@ -4,15 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "filter/chardev.h"
-#include "filter/event_loop.h"
 #include "filter/netdev.h"
 #include "packet/frame.h"
-#include "tests/unit/monitor/socket_rig.h"
+#include "tests/support/loop_rig.h"
 
 namespace colo {
 
@@ -38,19 +36,15 @@ inline Bytes to_bytes(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-/// A context and what runs on it.
-class LoopTest : public testing::Test {
+/// A loop and frames for it.
+class FrameLoopTest : public LoopTest {
   protected:
-    void until(const std::function<bool()>& condition) { context_.until(condition); }
-    void settle() { context_.settle(); }
     Frame frame(const std::string& data) { return pool_.copy(to_bytes(data)); }
     Frame frame(const std::string& front, const std::string& data) {
         return pool_.copy_with_front(to_bytes(front), to_bytes(data));
     }
 
-    Loop context_;
     FramePool pool_;
-    EventLoop loop_{context_.context()};
 };
 
 /// Writes down frames; a batch's end is "|".

@@ -6,14 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "cli/commands.h"
 #include "cli/monitor_completion.h"
 #include "monitor/builtin_commands.h"
+#include "monitor/json_value.h"
 #include "monitor/monitor.h"
-#include "socket_rig.h"
+#include "tests/support/socket_rig.h"
 
 namespace colo {
 namespace {

@@ -34,14 +34,14 @@ std::string repeated(const std::string& text, size_t count) {
     return result;
 }
 
-struct Case {
+struct FramerCase {
     const char* what;
     std::string input;
     Messages messages;
 };
 
 TEST(JsonFramer, FindsMessages) {
-    const Case cases[] = {
+    const FramerCase cases[] = {
         {"one without a newline", "{\"a\":1}", {"{\"a\":1}"}},
         {"over several lines", "{\n\"a\":\r\n1\n}\n", {"{\n\"a\":\r\n1\n}"}},
         {"several on a line", "{}[] {}", {"{}", "[]", "{}"}},
@@ -55,12 +55,12 @@ TEST(JsonFramer, FindsMessages) {
         {"an end too many", "}\n{}", {"}", "{}"}},
         {"ends of other kinds", "{]{}", {"{]", "{}"}},
     };
-    for (const Case& c : cases) EXPECT_EQ(frame({c.input}), c.messages) << c.what;
+    for (const FramerCase& c : cases) EXPECT_EQ(frame({c.input}), c.messages) << c.what;
 }
 
 TEST(JsonFramer, ReportsOnceAndFindsItsFeetAgain) {
     const std::string levels = "! more than 64 levels";
-    const Case cases[] = {
+    const FramerCase cases[] = {
         {"0xff ends everything", "{\"a\": \xff{\"b\":1}", {"! invalid byte", "{\"b\":1}"}},
         {"0xff between messages", "\xff\n{}", {"! invalid byte", "{}"}},
         {"a string goes not over lines", "{\"a\": \"\n{}", {"! invalid byte", "{}"}},
@@ -78,7 +78,7 @@ TEST(JsonFramer, ReportsOnceAndFindsItsFeetAgain) {
          repeated("{\"a\":", 100'000) + repeated("}", 100'000) + "{}",
          {levels, "{}"}},
     };
-    for (const Case& c : cases) EXPECT_EQ(frame({c.input}), c.messages) << c.what;
+    for (const FramerCase& c : cases) EXPECT_EQ(frame({c.input}), c.messages) << c.what;
 }
 
 TEST(JsonFramer, TakesNestingUpToTheLimit) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The whole monitor on real sockets.
+#include "monitor/json_value.h"
 #include "monitor/monitor.h"
 
 #include <fcntl.h>
@@ -8,9 +9,8 @@
 #include <sys/resource.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "socket_rig.h"
+#include "tests/support/socket_rig.h"
 
 namespace colo {
 namespace {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "monitor/json_value.h"
 #include "monitor/open_metrics.h"
 
 #include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
 
 #include "monitor/metrics_session.h"
 #include "session_rig.h"

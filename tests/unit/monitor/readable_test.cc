@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "monitor/json_value.h"
 #include "monitor/readable.h"
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 namespace colo {
 namespace {
 
-struct Case {
+struct ReadableCase {
     const char* what;
     const char* json;
     const char* text;
 };
 
 TEST(Readable, ShowsValuesAsLines) {
-    const Case cases[] = {
+    const ReadableCase cases[] = {
         {"nothing to say", "{}", ""},
         {"no entries", "[]", ""},
         {"a string", "\"on\"", "on\n"},
@@ -38,7 +37,7 @@ TEST(Readable, ShowsValuesAsLines) {
         {"terminal sequences", R"({"a\u001b[2J":"\u001b[31m\nred"})",
          "a\\u001b[2J: \\u001b[31m\\nred\n"},
     };
-    for (const Case& c : cases) EXPECT_EQ(readable(Json::parse(c.json)), c.text) << c.what;
+    for (const ReadableCase& c : cases) EXPECT_EQ(readable(Json::parse(c.json)), c.text) << c.what;
 }
 
 TEST(Readable, FitsInALine) {

@@ -2,13 +2,13 @@
 // A session without a socket, and commands to give it.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "monitor/builtin_commands.h"
 #include "monitor/command_registry.h"
+#include "monitor/json_value.h"
 #include "monitor/session.h"
 
 namespace colo {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "monitor/option_string.h"
+#include "io/option_string.h"
 #include "session_rig.h"
 
 namespace colo {
@@ -15,13 +15,13 @@ std::string arguments(const char* command, const std::string& rest) {
     return result.ok() ? to_line(result.value()) : "error: " + result.error().description;
 }
 
-struct Case {
+struct WordsCase {
     const char* rest;
     const char* expected;
 };
 
 TEST(Words, BecomeArgumentsOfTheDeclaredTypes) {
-    const Case cases[] = {
+    const WordsCase cases[] = {
         {"", "{}"},
         {"hello", R"({"text":"hello"})"},
         {"hello 3 on", R"({"text":"hello","count":3,"loud":true})"},
@@ -39,11 +39,11 @@ TEST(Words, BecomeArgumentsOfTheDeclaredTypes) {
         {R"(x more='{"a":1}')", R"({"text":"x","more":{"a":1}})"},
         {R"({"text": "x", "count": 1})", R"({"text":"x","count":1})"},
     };
-    for (const Case& c : cases) EXPECT_EQ(arguments("sample-echo", c.rest), c.expected) << c.rest;
+    for (const WordsCase& c : cases) EXPECT_EQ(arguments("sample-echo", c.rest), c.expected) << c.rest;
 }
 
 TEST(Words, ThatDoNotFitAreErrors) {
-    const Case cases[] = {
+    const WordsCase cases[] = {
         {"a b", "error: 'b' is not an integer"},
         {"a 3x", "error: '3x' is not an integer"},
         {"a 9223372036854775808", "error: '9223372036854775808' is not an integer"},
@@ -56,11 +56,11 @@ TEST(Words, ThatDoNotFitAreErrors) {
          "error: 'x': parse error at line 1, column 1: syntax error while parsing value "
          "- invalid literal; last read: 'x'"},
     };
-    for (const Case& c : cases) EXPECT_EQ(arguments("sample-echo", c.rest), c.expected) << c.rest;
+    for (const WordsCase& c : cases) EXPECT_EQ(arguments("sample-echo", c.rest), c.expected) << c.rest;
 }
 
 TEST(Words, OfNoDeclaredTypeAreJsonWhereTheyCanBe) {
-    const Case cases[] = {
+    const WordsCase cases[] = {
         {"/p 5", R"({"path":"/p","value":5})"},
         {"/p true", R"({"path":"/p","value":true})"},
         {"/p on", R"({"path":"/p","value":"on"})"},
@@ -68,7 +68,7 @@ TEST(Words, OfNoDeclaredTypeAreJsonWhereTheyCanBe) {
         {"/p [1,2]", R"({"path":"/p","value":[1,2]})"},
         {"/p 1 other_key=2", R"({"path":"/p","value":1,"other_key":"2"})"},
     };
-    for (const Case& c : cases) EXPECT_EQ(arguments("sample-set", c.rest), c.expected) << c.rest;
+    for (const WordsCase& c : cases) EXPECT_EQ(arguments("sample-set", c.rest), c.expected) << c.rest;
 }
 
 TEST(Words, MayBeLeftToTheCommand) {

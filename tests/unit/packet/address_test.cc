@@ -13,11 +13,7 @@ namespace {
 
 using test::ByteVector;
 using test::FrameBuilder;
-
-PacketView view_of(const ByteVector& frame) {
-    const PacketView view = parse(frame, 0);
-    return view;
-}
+using test::view_of;
 
 GuestAddress guest(std::string_view text) {
     std::string error;

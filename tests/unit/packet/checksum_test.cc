@@ -14,18 +14,9 @@ using test::ByteVector;
 using test::FrameBuilder;
 using test::pattern;
 using test::slow_checksum;
-
-PacketView view_of(const ByteVector& frame, uint32_t wire_size = 0) {
-    const PacketView view = parse(frame, wire_size);
-    return view;
-}
-
-FrameBuilder v4() {
-    return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2");
-}
-FrameBuilder v6() {
-    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
-}
+using test::view_of;
+using test::v4;
+using test::v6;
 
 TEST(ChecksumTest, MatchesTheExampleOfRfc1071) {
     const ByteVector bytes{0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};

@@ -15,11 +15,9 @@ namespace {
 
 using test::ByteVector;
 using test::FrameBuilder;
-
-PacketView view_of(const ByteVector& frame) {
-    const PacketView view = parse(frame, 0);
-    return view;
-}
+using test::view_of;
+using test::v4;
+using test::v6;
 
 FlowKey output(const FrameBuilder& frame) {
     const auto bytes = frame.build();
@@ -29,13 +27,6 @@ FlowKey output(const FrameBuilder& frame) {
 FlowKey input(const FrameBuilder& frame) {
     const auto bytes = frame.build();
     return key_of_input(view_of(bytes));
-}
-
-FrameBuilder v4() {
-    return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2");
-}
-FrameBuilder v6() {
-    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
 }
 
 TEST(FlowKeyTest, AnswersHaveTheFlowOfWhatTheyAnswer) {

@@ -14,20 +14,11 @@ namespace {
 using test::ByteVector;
 using test::FrameBuilder;
 using test::pattern;
+using test::view_of;
+using test::v4;
+using test::v6;
 
 constexpr size_t kQuote = 14 + 20 + 8;  // where the quoted packet begins, IPv4
-
-PacketView view_of(const ByteVector& frame) {
-    const PacketView view = parse(frame, 0);
-    return view;
-}
-
-FrameBuilder v4() {
-    return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2");
-}
-FrameBuilder v6() {
-    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
-}
 
 /// What the guest (…1) sent to its peer (…2) from port 80 to port 40000.
 FrameBuilder guest_tcp(FrameBuilder ip) {

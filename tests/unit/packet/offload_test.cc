@@ -21,6 +21,7 @@ namespace {
 using test::ByteVector;
 using test::FrameBuilder;
 using test::pattern;
+using test::v6;
 using namespace test::tcp_option;
 
 constexpr uint8_t kNeeds = vnet_flag::kNeedsChecksum;
@@ -110,13 +111,9 @@ class OffloadTest : public testing::Test {
     Offload offload_{pool_, FlowHash(1, 2)};
 };
 
-FrameBuilder v4() {
+FrameBuilder numbered_v4() {
     return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2").ip_id(0xfffe).dont_fragment().tos(3);
 }
-FrameBuilder v6() {
-    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
-}
-
 ByteVector slice(const ByteVector& bytes, size_t offset, size_t size) {
     const auto begin = bytes.begin() + static_cast<ptrdiff_t>(offset);
     return {begin, begin + static_cast<ptrdiff_t>(std::min(size, bytes.size() - offset))};
@@ -145,7 +142,7 @@ std::vector<ByteVector> sent_without_card(const FrameBuilder& builder, const Byt
 // -----------------------------------------------------------------------------
 
 TEST_F(OffloadTest, FrameWithNothingToDoIsTheSameBuffer) {
-    const auto bytes = v4().tcp(1, 2).payload("x").wrong_checksum().build();
+    const auto bytes = numbered_v4().tcp(1, 2).payload("x").wrong_checksum().build();
     Front data_valid;
     data_valid.flags = vnet_flag::kDataValid;
     for (const Front& front : {Front{}, data_valid}) {
@@ -186,12 +183,12 @@ struct ChecksumCase {
 
 const std::vector<ChecksumCase>& checksum_cases() {
     static const std::vector<ChecksumCase> cases = {
-        {"tcp4", v4().tcp(80, 40000).payload(pattern(101)), 16},
-        {"tcp4, options, tags", v4().qinq(5, 6).ip_options({1, 1, 1}).tcp(80, 4).options({mss(9)}),
+        {"tcp4", numbered_v4().tcp(80, 40000).payload(pattern(101)), 16},
+        {"tcp4, options, tags", numbered_v4().qinq(5, 6).ip_options({1, 1, 1}).tcp(80, 4).options({mss(9)}),
          16},
         {"tcp6", v6().tcp(80, 40000).payload(pattern(100)), 16},
         {"tcp6, extensions", v6().vlan(7).extension(0).extension(60).tcp(80, 4).payload("abc"), 16},
-        {"udp4", v4().udp(80, 40000).payload(pattern(101)), 6},
+        {"udp4", numbered_v4().udp(80, 40000).payload(pattern(101)), 6},
         {"udp6", v6().udp(80, 40000).payload(pattern(100)), 6},
         {"icmp6", v6().echo(128, 7, 8).payload(pattern(33)), 2},
     };
@@ -208,7 +205,7 @@ TEST_F(OffloadTest, PartialChecksumIsCompleted) {
 }
 
 TEST_F(OffloadTest, SharedBytesAreCompletedInACopy) {
-    const FrameBuilder builder = v4().tcp(80, 4).payload(pattern(50));
+    const FrameBuilder builder = numbered_v4().tcp(80, 4).payload(pattern(50));
     const auto bytes = partial(builder, 16);
     for (const bool shared : {false, true}) {
         Frame frame = pool_.copy_with_front(needs(builder, 16).bytes(), bytes);
@@ -228,7 +225,7 @@ TEST_F(OffloadTest, SharedBytesAreCompletedInACopy) {
 }
 
 TEST_F(OffloadTest, PaddingIsNotCovered) {
-    const FrameBuilder builder = v4().udp(1, 2).payload("x").pad_to(60);
+    const FrameBuilder builder = numbered_v4().udp(1, 2).payload("x").pad_to(60);
     auto padded = partial(builder, 6);
     auto want = builder.build();
     padded.back() = want.back() = 0x77;
@@ -236,7 +233,7 @@ TEST_F(OffloadTest, PaddingIsNotCovered) {
 }
 
 TEST_F(OffloadTest, ChecksumThatComesOutAsZeroIsWrittenAsItsEqual) {
-    FrameBuilder builder = v4().udp(1, 2).payload(ByteVector(2));
+    FrameBuilder builder = numbered_v4().udp(1, 2).payload(ByteVector(2));
     const auto zero = builder.build();
     ByteVector complement{zero[builder.l4_offset() + 6], zero[builder.l4_offset() + 7]};
     builder.payload(complement);
@@ -248,8 +245,8 @@ TEST_F(OffloadTest, ChecksumThatComesOutAsZeroIsWrittenAsItsEqual) {
 }
 
 TEST_F(OffloadTest, InnerChecksumOfATunnelIsCompletedWhereTheHeaderPoints) {
-    const FrameBuilder inner = v4().tcp(80, 40000).payload(pattern(99));
-    const FrameBuilder outer = v4().udp(5, 4789).no_udp_checksum();
+    const FrameBuilder inner = numbered_v4().tcp(80, 40000).payload(pattern(99));
+    const FrameBuilder outer = numbered_v4().udp(5, 4789).no_udp_checksum();
     const auto wrap = [&](const ByteVector& frame) {
         ByteVector payload(8);
         test::append(payload, frame);
@@ -272,10 +269,10 @@ const std::vector<Shape>& tcp_shapes() {
     static const auto stamps = {nop(), nop(), timestamps(1, 2)};
     static const auto full = {timestamps(1, 2), sack({{1, 2}, {3, 4}, {5, 6}}), nop(), nop()};
     static const std::vector<Shape> shapes = {
-        {"v4", v4().tcp(80, 40000)},
-        {"v4 timestamps", v4().tcp(80, 40000).options(stamps)},
-        {"v4 all options", v4().vlan(5, 3).ip_options(ByteVector(40, 1)).tcp(80, 4).options(full)},
-        {"v4 two tags", v4().qinq(5, 6).tcp(80, 40000).options(stamps)},
+        {"v4", numbered_v4().tcp(80, 40000)},
+        {"v4 timestamps", numbered_v4().tcp(80, 40000).options(stamps)},
+        {"v4 all options", numbered_v4().vlan(5, 3).ip_options(ByteVector(40, 1)).tcp(80, 4).options(full)},
+        {"v4 two tags", numbered_v4().qinq(5, 6).tcp(80, 40000).options(stamps)},
         {"v6", v6().tcp(80, 40000)},
         {"v6 all options", v6().vlan(5).tcp(80, 40000).options(full)},
         {"v6 extensions", v6().extension(0).extension(43).extension(60).tcp(80, 4).options(stamps)},
@@ -321,7 +318,7 @@ TEST_F(OffloadTest, FragmentHeaderOfAWholePacketIsKept) {
 }
 
 TEST_F(OffloadTest, PiecesAreCounted) {
-    const FrameBuilder builder = v4().tcp(80, 4).payload(pattern(2500));
+    const FrameBuilder builder = numbered_v4().tcp(80, 4).payload(pattern(2500));
     run(tso_front(builder, 1000), builder.build());
     run(tso_front(builder, 2500), builder.build());
     EXPECT_EQ(offload_.counters().cut, 2u);
@@ -330,11 +327,11 @@ TEST_F(OffloadTest, PiecesAreCounted) {
 }
 
 TEST_F(OffloadTest, FrameThatIsCutLeavesOtherHandlesAlone) {
-    const FrameBuilder builder = v4().tcp(80, 4).payload(pattern(2500));
+    const FrameBuilder builder = numbered_v4().tcp(80, 4).payload(pattern(2500));
     const auto bytes = partial(builder, 16);
     const Front tso = needs(builder, 16, tso_front(builder, 1000));
-    const Front ufo = needs(v4().udp(1, 2), 6, gso(GsoType::kUdpFragments, 1000));
-    const auto datagram = partial(v4().udp(1, 2).payload(pattern(2500)), 6);
+    const Front ufo = needs(numbered_v4().udp(1, 2), 6, gso(GsoType::kUdpFragments, 1000));
+    const auto datagram = partial(numbered_v4().udp(1, 2).payload(pattern(2500)), 6);
     for (const auto& [front, data] : {std::pair{tso, bytes}, std::pair{ufo, datagram}}) {
         Frame frame = pool_.copy_with_front(front.bytes(), data);
         const Frame held = frame.share();
@@ -345,14 +342,14 @@ TEST_F(OffloadTest, FrameThatIsCutLeavesOtherHandlesAlone) {
 }
 
 TEST_F(OffloadTest, EthernetPaddingIsNoPayload) {
-    const FrameBuilder builder = v4().tcp(80, 4).payload("0123456789").pad_to(100);
+    const FrameBuilder builder = numbered_v4().tcp(80, 4).payload("0123456789").pad_to(100);
     const auto want =
-        sent_without_card(v4().tcp(80, 4), test::to_bytes("0123456789"), 8, 0, 0, 0xfffe);
+        sent_without_card(numbered_v4().tcp(80, 4), test::to_bytes("0123456789"), 8, 0, 0, 0xfffe);
     EXPECT_EQ(run(tso_front(builder, 8), builder.build()).frames, want);
 }
 
 TEST_F(OffloadTest, WrongIpChecksumOfAFrameToBeCutIsNotCopied) {
-    const FrameBuilder builder = v4().tcp(80, 4).payload(pattern(20));
+    const FrameBuilder builder = numbered_v4().tcp(80, 4).payload(pattern(20));
     auto frame = builder.build();
     test::put16(frame, 14 + 10, 0);
     EXPECT_EQ(run(tso_front(builder, 100), frame).frames, only(builder.build()));
@@ -360,7 +357,7 @@ TEST_F(OffloadTest, WrongIpChecksumOfAFrameToBeCutIsNotCopied) {
 
 TEST_F(OffloadTest, LongestPacketIsCut) {
     for (const bool ipv6 : {false, true}) {
-        const FrameBuilder empty = ipv6 ? v6().tcp(80, 4) : v4().tcp(80, 4);
+        const FrameBuilder empty = ipv6 ? v6().tcp(80, 4) : numbered_v4().tcp(80, 4);
         const auto payload = pattern(65535 - 20 - (ipv6 ? 0 : 20));
         const auto frame = FrameBuilder(empty).payload(payload).build();
         for (const uint16_t size : {8, 1448, 65535}) {
@@ -376,8 +373,8 @@ TEST_F(OffloadTest, LongestPacketIsCut) {
 
 TEST_F(OffloadTest, UdpIsCutIntoDatagrams) {
     const std::vector<Shape> shapes = {
-        {"v4", v4().udp(80, 40000)},
-        {"v4 tags", v4().qinq(5, 6).ip_options({7, 4, 4, 0}).udp(80, 40000)},
+        {"v4", numbered_v4().udp(80, 40000)},
+        {"v4 tags", numbered_v4().qinq(5, 6).ip_options({7, 4, 4, 0}).udp(80, 40000)},
         {"v6", v6().udp(80, 40000)},
         {"v6 extension", v6().vlan(5).extension(60).udp(80, 40000)},
     };
@@ -395,7 +392,7 @@ TEST_F(OffloadTest, UdpIsCutIntoDatagrams) {
 }
 
 TEST_F(OffloadTest, UdpWithoutChecksumStaysWithoutOne) {
-    const auto builder = v4().udp(80, 40000).no_udp_checksum();
+    const auto builder = numbered_v4().udp(80, 40000).no_udp_checksum();
     const auto payload = pattern(25);
     const auto frame = FrameBuilder(builder).payload(payload).build();
     EXPECT_EQ(run(gso(GsoType::kUdpDatagrams, 10), frame).frames,
@@ -412,7 +409,7 @@ TEST_F(OffloadTest, UdpWithoutChecksumStaysWithoutOne) {
 }
 
 TEST_F(OffloadTest, ZeroInAPartialChecksumIsNoAbsentOne) {
-    const auto builder = v4().udp(80, 40000);
+    const auto builder = numbered_v4().udp(80, 40000);
     const auto payload = pattern(25);
     const auto whole = FrameBuilder(builder).payload(payload);
     auto frame = whole.build();
@@ -466,7 +463,7 @@ TEST_F(OffloadTest, ChecksumOfAFragmentedDatagramIsCompletedFirst) {
 }
 
 TEST_F(OffloadTest, DatagramThatFitsIsNotFragmented) {
-    for (const FrameBuilder& base : {v4(), v6()}) {
+    for (const FrameBuilder& base : {numbered_v4(), v6()}) {
         const auto builder = FrameBuilder(base).udp(80, 40000).payload(pattern(92));
         const auto whole = only(builder.build());
         const Front fits = gso(GsoType::kUdpFragments, 100);
@@ -499,9 +496,9 @@ TEST_F(OffloadTest, DatagramsHaveIdentificationsOfTheirOwn) {
 // ---------------------------------------------------------------------------------------
 
 TEST_F(OffloadTest, RefusedFrameStaysWithTheCallerAndIsCounted) {
-    const FrameBuilder tcp = v4().tcp(80, 4).payload(pattern(100));
+    const FrameBuilder tcp = numbered_v4().tcp(80, 4).payload(pattern(100));
     const auto with_flags = [&](uint8_t flags) { return FrameBuilder(tcp).flags(flags).build(); };
-    const FrameBuilder udp = v4().udp(80, 4).payload(pattern(100));
+    const FrameBuilder udp = numbered_v4().udp(80, 4).payload(pattern(100));
     const FrameBuilder deep = v6().extension(60, ByteVector(118)).tcp(80, 4).payload(pattern(100));
     const Front tso = gso(GsoType::kTcpv4, 50);
     Front elsewhere = needs(tcp, 16, tso);
@@ -550,7 +547,7 @@ TEST_F(OffloadTest, RefusedFrameStaysWithTheCallerAndIsCounted) {
 
 TEST_F(OffloadTest, SegmentThatNeedsNoCutMayHaveAnyFlag) {
     const auto frame =
-        v4().tcp(80, 4).flags(tcp_flag::kSyn | tcp_flag::kUrg).payload(pattern(50)).build();
+        numbered_v4().tcp(80, 4).flags(tcp_flag::kSyn | tcp_flag::kUrg).payload(pattern(50)).build();
     EXPECT_EQ(run(gso(GsoType::kTcpv4, 50), frame).frames, only(frame));
 }
 
@@ -565,7 +562,7 @@ TEST_F(OffloadTest, HeadersUpToTheLimitAreCopied) {
 
 TEST_F(OffloadTest, FrameLongerThanAnyIsRefused) {
     ReceiveBuffer buffer(pool_);
-    const Front front = needs(v4().tcp(1, 2), 16);
+    const Front front = needs(numbered_v4().tcp(1, 2), 16);
     const MutableBytes space = buffer.space();
     const auto header = front.bytes();
     std::fill(space.begin(), space.begin() + kMaxFrameBytes + 100, uint8_t{0});
@@ -613,8 +610,8 @@ TEST_F(OffloadTest, EveryFieldMayLie) {
     const uint16_t values[] = {0,  1,  7,  8,   13,  14,  15,  16,  33,     34,     35,     36,
                                54, 70, 74, 199, 200, 241, 242, 243, 0x7fff, 0x8000, 0xfff0, 0xffff};
     const uint8_t types[] = {0, 1, 2, 3, 4, 5, 6, 0x20, 0x7f, 0x80, 0x81, 0x83, 0x84, 0x85, 0xff};
-    const FrameBuilder builders[] = {v4().tcp(80, 4), v6().tcp(80, 4), v4().udp(80, 4),
-                                     v6().extension(0).udp(80, 4), v4().echo(8, 1, 1)};
+    const FrameBuilder builders[] = {numbered_v4().tcp(80, 4), v6().tcp(80, 4), numbered_v4().udp(80, 4),
+                                     v6().extension(0).udp(80, 4), numbered_v4().echo(8, 1, 1)};
     uint64_t runs = 0;
     for (const FrameBuilder& builder : builders) {
         const auto bytes = filled(builder, 12);
@@ -645,9 +642,9 @@ TEST_F(OffloadTest, EveryFieldMayLie) {
 
 TEST_F(OffloadTest, EveryByteOfThePacketMayLie) {
     const FrameBuilder builders[] = {
-        v4().vlan(5).tcp(80, 4).options({timestamps(1, 2)}).payload(pattern(60)),
+        numbered_v4().vlan(5).tcp(80, 4).options({timestamps(1, 2)}).payload(pattern(60)),
         v6().extension(0).extension(43).extension(60).tcp(80, 4).payload(pattern(60)),
-        v4().udp(80, 4).payload(pattern(60)),
+        numbered_v4().udp(80, 4).payload(pattern(60)),
         v6().extension(0).extension(60).udp(80, 4).payload(pattern(60))};
     for (const FrameBuilder& builder : builders) {
         const auto sample = builder.build();
@@ -671,7 +668,7 @@ TEST_F(OffloadTest, EveryByteOfThePacketMayLie) {
 }
 
 TEST_F(OffloadTest, CutOffAnywhereIsRefusedOrSmall) {
-    const auto builder = v4().tcp(80, 4).payload(pattern(60));
+    const auto builder = numbered_v4().tcp(80, 4).payload(pattern(60));
     const auto sample = partial(builder, 16);
     const Front front = needs(builder, 16, gso(GsoType::kTcpv4, 8));
     for (size_t size = 0; size < sample.size(); ++size) {

@@ -16,12 +16,8 @@ namespace {
 using test::ByteVector;
 using test::FrameBuilder;
 using test::pattern;
+using test::view_of;
 using namespace test::tcp_option;
-
-PacketView view_of(const ByteVector& frame) {
-    const PacketView view = parse(frame, 0);
-    return view;
-}
 
 ByteVector shifted(ByteVector frame, const SegmentShift& shift,
                    ChecksumKind checksum = ChecksumKind::kFull) {

@@ -23,21 +23,12 @@ using test::ByteVector;
 using test::FrameBuilder;
 using test::pattern;
 using test::put16;
-
-PacketView view_of(const ByteVector& frame, uint32_t wire_size = 0) {
-    const PacketView view = parse(frame, wire_size);
-    return view;
-}
+using test::view_of;
+using test::v4;
+using test::v6;
 
 std::string payload_text(const PacketView& view) {
     return {view.payload().begin(), view.payload().end()};
-}
-
-FrameBuilder v4() {
-    return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2");
-}
-FrameBuilder v6() {
-    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
 }
 
 constexpr uint8_t kHopByHop = 0;

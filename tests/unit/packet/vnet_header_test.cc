@@ -16,8 +16,8 @@ namespace {
 using test::ByteVector;
 using test::FrameBuilder;
 using test::pattern;
-
-constexpr uint8_t kNeeds = vnet_flag::kNeedsChecksum;
+using test::v4;
+using test::v6;
 
 TEST(VnetHeaderTest, FieldsAreLittleEndianWhereTheStandardHasThem) {
     const ByteVector front{0x03, 0x81, 0x36, 0x12, 0xa8, 0x05, 0x22, 0x01, 0x10, 0x02};
@@ -54,12 +54,6 @@ TEST(VnetHeaderTest, EcnWithoutATypeIsNoOrdinaryFrame) {
 // --- Headers against frames
 // -------------------------------------------------------------------------
 
-FrameBuilder v4() {
-    return FrameBuilder().ipv4("10.0.0.1", "10.0.0.2");
-}
-FrameBuilder v6() {
-    return FrameBuilder().ipv6("2001:db8::1", "2001:db8::2");
-}
 FrameBuilder tcp4() {
     return v4().tcp(80, 40000).payload(pattern(100));
 }
@@ -73,7 +67,7 @@ FrameBuilder udp6() {
     return v6().udp(53, 40000).payload(pattern(100));
 }
 
-VnetHeader gso(GsoType type, uint16_t size = 50) {
+VnetHeader offloaded(GsoType type, uint16_t size = 50) {
     VnetHeader header;
     header.gso_type = type;
     header.gso_size = size;
@@ -81,7 +75,7 @@ VnetHeader gso(GsoType type, uint16_t size = 50) {
 }
 
 VnetHeader needs(uint16_t start, uint16_t offset, VnetHeader header = {}) {
-    header.flags = kNeeds;
+    header.flags = vnet_flag::kNeedsChecksum;
     header.checksum_start = start;
     header.checksum_offset = offset;
     return header;
@@ -115,7 +109,7 @@ TEST(VnetCheckTest, TypeMustBeThePackets) {
         for (int type = 1; type < 128; ++type) {
             const auto as = static_cast<GsoType>(type);
             const bool right = sample.types.contains(as);
-            EXPECT_EQ(check(gso(as), sample.frame),
+            EXPECT_EQ(check(offloaded(as), sample.frame),
                       right ? VnetProblem::kNone : VnetProblem::kGsoType)
                 << sample.name << " as " << type;
         }
@@ -123,17 +117,17 @@ TEST(VnetCheckTest, TypeMustBeThePackets) {
 }
 
 TEST(VnetCheckTest, SizeMustNotBeZero) {
-    EXPECT_EQ(check(gso(GsoType::kTcpv4, 0), tcp4().build()), VnetProblem::kGsoSizeZero);
-    EXPECT_EQ(check(gso(GsoType::kTcpv4, 1), tcp4().build()), VnetProblem::kNone);
+    EXPECT_EQ(check(offloaded(GsoType::kTcpv4, 0), tcp4().build()), VnetProblem::kGsoSizeZero);
+    EXPECT_EQ(check(offloaded(GsoType::kTcpv4, 1), tcp4().build()), VnetProblem::kNone);
 }
 
 TEST(VnetCheckTest, PacketMustBeWholeToBeCut) {
     const auto frame = tcp4().build();
     const PacketView cut = parse(Bytes(frame).first(frame.size() - 1), 154);
-    EXPECT_EQ(check(gso(GsoType::kTcpv4), cut), VnetProblem::kPacketBad);
+    EXPECT_EQ(check(offloaded(GsoType::kTcpv4), cut), VnetProblem::kPacketBad);
     auto surplus = udp4().build();  // behind the datagram, inside the packet
     test::put16(surplus, udp4().l4_offset() + 4, 107);
-    EXPECT_EQ(check(gso(GsoType::kUdpDatagrams), surplus), VnetProblem::kPacketBad);
+    EXPECT_EQ(check(offloaded(GsoType::kUdpDatagrams), surplus), VnetProblem::kPacketBad);
 }
 
 TEST(VnetCheckTest, ChecksumMustLieInsideThePacket) {
@@ -176,8 +170,8 @@ TEST(VnetCheckTest, AnyProtocolMayHaveAPartialChecksum) {
 }
 
 TEST(VnetCheckTest, PacketToBeCutHasItsOwnChecksumPartial) {
-    const VnetHeader tso = gso(GsoType::kTcpv4);
-    const VnetHeader uso = gso(GsoType::kUdpDatagrams);
+    const VnetHeader tso = offloaded(GsoType::kTcpv4);
+    const VnetHeader uso = offloaded(GsoType::kUdpDatagrams);
     EXPECT_EQ(check(needs(34, 16, tso), tcp4().build()), VnetProblem::kNone);
     EXPECT_EQ(check(needs(34, 6, uso), udp4().build()), VnetProblem::kNone);
     for (const auto& elsewhere : {needs(34, 6, tso), needs(36, 14, tso), needs(70, 16, tso)}) {
@@ -188,7 +182,7 @@ TEST(VnetCheckTest, PacketToBeCutHasItsOwnChecksumPartial) {
 
 TEST(VnetCheckTest, HeaderLengthIsNotLookedAt) {
     for (const uint16_t length : {0, 1, 54, 0xffff}) {
-        VnetHeader header = needs(34, 16, gso(GsoType::kTcpv4));
+        VnetHeader header = needs(34, 16, offloaded(GsoType::kTcpv4));
         header.header_length = length;
         EXPECT_EQ(check(header, tcp4().build()), VnetProblem::kNone);
     }
@@ -222,20 +216,20 @@ TEST(ChecksumKindTest, IsPartialOnlyWhereTheHeaderPoints) {
     };
     const Case cases[] = {
         {"no header", {}, tcp4().build(), false},
-        {"unknown header", front_of(kNeeds, 34, 16, 11), tcp4().build(), false},
-        {"tcp", front_of(kNeeds, 34, 16), tcp4().build(), true},
-        {"shortest header", front_of(kNeeds, 34, 16, 10), tcp4().build(), true},
-        {"longest header", front_of(kNeeds, 34, 16, 20), tcp4().build(), true},
-        {"with data valid", front_of(kNeeds | 2, 34, 16), tcp4().build(), true},
+        {"unknown header", front_of(vnet_flag::kNeedsChecksum, 34, 16, 11), tcp4().build(), false},
+        {"tcp", front_of(vnet_flag::kNeedsChecksum, 34, 16), tcp4().build(), true},
+        {"shortest header", front_of(vnet_flag::kNeedsChecksum, 34, 16, 10), tcp4().build(), true},
+        {"longest header", front_of(vnet_flag::kNeedsChecksum, 34, 16, 20), tcp4().build(), true},
+        {"with data valid", front_of(vnet_flag::kNeedsChecksum | 2, 34, 16), tcp4().build(), true},
         {"data valid", front_of(2, 34, 16), tcp4().build(), false},
-        {"tagged", front_of(kNeeds, 38, 16), tcp4().vlan(1).build(), true},
-        {"tcp6", front_of(kNeeds, 54, 16), tcp6().build(), true},
-        {"udp", front_of(kNeeds, 34, 6), udp4().build(), true},
-        {"inner packet", front_of(kNeeds, 70, 16), udp4().build(), false},
-        {"other field", front_of(kNeeds, 34, 6), tcp4().build(), false},
-        {"fragment", front_of(kNeeds, 34, 16), tcp4().fragment(0, 64, true), false},
-        {"icmp", front_of(kNeeds, 34, 6), v4().echo(8, 1, 1).build(), false},
-        {"nothing", front_of(kNeeds, 0, 6), {}, false},
+        {"tagged", front_of(vnet_flag::kNeedsChecksum, 38, 16), tcp4().vlan(1).build(), true},
+        {"tcp6", front_of(vnet_flag::kNeedsChecksum, 54, 16), tcp6().build(), true},
+        {"udp", front_of(vnet_flag::kNeedsChecksum, 34, 6), udp4().build(), true},
+        {"inner packet", front_of(vnet_flag::kNeedsChecksum, 70, 16), udp4().build(), false},
+        {"other field", front_of(vnet_flag::kNeedsChecksum, 34, 6), tcp4().build(), false},
+        {"fragment", front_of(vnet_flag::kNeedsChecksum, 34, 16), tcp4().fragment(0, 64, true), false},
+        {"icmp", front_of(vnet_flag::kNeedsChecksum, 34, 6), v4().echo(8, 1, 1).build(), false},
+        {"nothing", front_of(vnet_flag::kNeedsChecksum, 0, 6), {}, false},
     };
     for (const Case& c : cases) {
         EXPECT_EQ(checksum_kind(c.front, parse(c.frame, 0)),

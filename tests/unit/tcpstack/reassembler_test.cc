@@ -453,7 +453,7 @@ class ManyStreams {
 
     FramePool pool;
     Reassembler reassembler;
-    std::vector<Stream> streams;
+    std::vector<TcpStream> streams;
     std::vector<CheckingSink> sinks;
 };
 
@@ -490,10 +490,10 @@ TEST(Reassembler, StreamsAboveTheCapAreRefusedUntilOneLeaves) {
 TEST(Reassembler, MayBeDestroyedWithOpenEpisodes) {
     FramePool pool;
     auto reassembler = std::make_unique<Reassembler>();
-    std::vector<Stream> streams(130);
+    std::vector<TcpStream> streams(130);
     CheckingSink sink;
     const Frame frame = pool.copy(stream_bytes(0, 3000));
-    for (Stream& stream : streams)
+    for (TcpStream& stream : streams)
         for (const uint32_t at : {5000u, 10000u, 200000u})
             reassembler->push(stream, {Seq(at), 3000, frame.bytes(), &frame}, sink);
     reassembler.reset();

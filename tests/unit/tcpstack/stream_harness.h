@@ -97,7 +97,7 @@ class StreamHarness {
 
     FramePool pool;
     Reassembler reassembler;
-    Stream stream;
+    TcpStream stream;
     CheckingSink sink;
 
   private:

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The command lines of `colo-proxy primary` and `colo-proxy secondary`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "checkpoint/vm_health.h"
+#include "cli/link_security.h"
+#include "io/listen_address.h"
+#include "pair/pair_settings.h"
+#include "pair/survival.h"
+
+namespace colo {
+
+struct PairArguments {
+    struct NicArguments {
+        std::string vm;      ///< path: where QEMU's netdev connects to
+        std::string uplink;  ///< "tap:IFNAME" or "unix:PATH"
+    };
+
+    bool help = false;
+    Role role = Role::kPrimary;
+    std::vector<NicArguments> nics;
+    ListenAddress link;
+    std::string qmp;
+    std::string migrate;
+    std::string incoming;
+    LinkSecurity security;
+    std::string monitor;
+    std::string text_monitor;
+    std::string metrics;
+    bool starts = false;
+    bool disk_is_external = false;
+    SurvivalOptions survival;
+    PairSettings settings;
+};
+
+/// `argv[0]` is the subcommand. Throws std::invalid_argument that names the option.
+PairArguments parse_pair_arguments(int argc, char** argv);
+
+/// As QEMU must be told: it may have another working directory. Empty stays empty.
+std::string absolute_path(const std::string& path);
+
+}  // namespace colo

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// contracts.md, `colo-proxy qemu-args`: what is printed. That QEMU takes it is tests/live's.
+#include "cli/qemu_args.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace colo {
+namespace {
+
+using Words = std::vector<std::string>;
+
+QemuArgs parse_args(Words words) {
+    words.insert(words.begin(), "qemu-args");
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    return parse_qemu_args(static_cast<int>(words.size()), argv.data());
+}
+
+Words primary(const Words& more) {
+    Words words{"primary", "--vm", "/v", "--uplink", "tap:t", "--link", "unix:/l", "--qmp", "/q", "--migrate=/m"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+Words secondary(const Words& more) {
+    Words words{"secondary", "--vm=/v", "--uplink", "tap:t", "--link", "unix:/l", "--qmp", "/q", "--incoming", "/i"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+std::string refusal(const Words& words) {
+    try {
+        parse_args(words);
+    } catch (const std::invalid_argument& error) {
+        return error.what();
+    }
+    return "-";
+}
+
+TEST(QemuArgs, PrimaryConnectsAndIsWatched) {
+    EXPECT_EQ(to_text(parse_args(primary({}))),
+              "-qmp unix:/q,server=on,wait=off \\\n"
+              "-netdev stream,id=colo-net0,server=off,addr.type=unix,addr.path=/v\n");
+}
+
+TEST(QemuArgs, SecondaryWaitsForTheMigrationBesides) {
+    EXPECT_EQ(to_text(parse_args(secondary({}))),
+              "-qmp unix:/q,server=on,wait=off \\\n"
+              "-netdev stream,id=colo-net0,server=off,addr.type=unix,addr.path=/v \\\n"
+              "-incoming unix:/i\n");
+}
+
+TEST(QemuArgs, EveryNicHasItsNetdevAndWithItsAddressADevice) {
+    EXPECT_EQ(to_text(parse_args(primary({"--nic", "vm=/w,uplink=tap:u", "--mac", "52:54:00:00:00:01",
+                                     "--mac=52:54:00:00:00:02"}))),
+              "-qmp unix:/q,server=on,wait=off \\\n"
+              "-netdev stream,id=colo-net0,server=off,addr.type=unix,addr.path=/v \\\n"
+              "-device virtio-net-pci,netdev=colo-net0,mac=52:54:00:00:00:01 \\\n"
+              "-netdev stream,id=colo-net1,server=off,addr.type=unix,addr.path=/w \\\n"
+              "-device virtio-net-pci,netdev=colo-net1,mac=52:54:00:00:00:02\n");
+}
+
+TEST(QemuArgs, PathsAreAbsoluteQuotedAndTheirCommasDoubled) {
+    const std::string here = std::filesystem::current_path().string();
+    EXPECT_EQ(to_text(parse_args({"primary", "--vm", "a,b", "--uplink", "tap:t", "--link", "unix:/l", "--qmp",
+                             "it's", "--migrate", "/m"})),
+              "-qmp 'unix:" + here + "/it'\\''s,server=on,wait=off' \\\n" +
+                  "-netdev stream,id=colo-net0,server=off,addr.type=unix,addr.path=" + here + "/a,,b\n");
+}
+
+TEST(QemuArgs, CommentsFollowTheLastOption) {
+    for (const auto& args : {primary({"--disk", "/d", "--nbd", "h:1"}), secondary({"--disk", "/d", "--nbd", "h:1"})}) {
+        const std::string text = to_text(parse_args(args));
+        const size_t first = text.find("\n# ");
+        ASSERT_NE(first, std::string::npos);
+        EXPECT_NE(text[first - 1], '\\');
+        EXPECT_EQ(text.find("\n-", first), std::string::npos);
+    }
+}
+
+TEST(QemuArgs, DisksAreNumbered) {
+    const std::string text =
+        to_text(parse_args(primary({"--disk", "/d", "--disk=/e,,f,format=raw", "--nbd", "[fd00::1]:10809"})));
+    EXPECT_NE(text.find("id=colo-disk0,driver=quorum,read-pattern=fifo,vote-threshold=1,children.0.driver=qcow2,"
+                        "children.0.file.driver=file,children.0.file.filename=/d "),
+              std::string::npos);
+    EXPECT_NE(text.find("id=colo-disk1"), std::string::npos);
+    EXPECT_NE(text.find("children.0.driver=raw,children.0.file.driver=file,children.0.file.filename=/e,,f\n"),
+              std::string::npos);
+    EXPECT_NE(text.find("\"host\": \"fd00::1\", \"port\": \"10809\""), std::string::npos);
+}
+
+struct Refusal {
+    const char* name;
+    Words words;
+    const char* why;
+};
+
+class Refusals : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Refusals, NameTheOption) {
+    EXPECT_EQ(refusal(GetParam().words), GetParam().why);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Refusals,
+    testing::Values(Refusal{"NoRole", {}, "primary or secondary is needed"},
+                    Refusal{"OtherRole", {"tertiary"}, "primary or secondary is needed"},
+                    Refusal{"TheirOwn", {"primary", "--vm", "/v"}, "--uplink is missing"},
+                    Refusal{"Unknown", primary({"--dsk", "/d"}), "'--dsk': invalid option"},
+                    Refusal{"DiskAlone", primary({"--disk", "/d"}),
+                            "--disk needs --nbd HOST:PORT, of the secondary's host"},
+                    Refusal{"NbdAlone", primary({"--nbd", "h:1"}), "--nbd needs --disk"},
+                    Refusal{"NbdWithoutPort", primary({"--disk=/d", "--nbd=h"}),
+                            "--nbd: 'h': HOST:PORT is needed"},
+                    Refusal{"DiskWithoutFile", primary({"--disk", "format=raw", "--nbd=h:1"}),
+                            "--disk: the file is missing"},
+                    Refusal{"DiskWithMore", primary({"--disk", "/d,cache=none", "--nbd=h:1"}),
+                            "--disk: 'cache': FILE[,format=FORMAT] is needed"},
+                    Refusal{"MacForNone", primary({"--mac=1", "--mac=2"}), "--mac: one for each NIC is needed"},
+                    Refusal{"NoValue", primary({"--mac"}), "--mac: requires an argument"}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace colo

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Proxies of a pair on one loop, each with its objects and sockets, beside QEMUs that answer from a table.
+#include "pair/protected_vm.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <list>
+
+#include "tests/support/loop_rig.h"
+#include "tests/support/scripted_qemu.h"
+
+namespace colo {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr uint64_t kRam = uint64_t{131064} << 10;
+const std::string kReady(4, '\0');
+constexpr const char* kState = "the VM's state";
+
+ListenAddress unix_at(const std::string& path) { return {ListenAddress::Kind::kUnix, path, {}, {}}; }
+
+/// A QEMU that COLO would do with.
+void describe(ScriptedQemu& qemu, Role role) {
+    const bool runs = role == Role::kPrimary;
+    qemu.set("query-version", {{"qemu", {{"major", 7}, {"minor", 2}, {"micro", 0}}}});
+    qemu.set("query-status", {{"running", runs}, {"status", runs ? "running" : "inmigrate"}});
+    qemu.set("query-memory-size-summary", {{"base-memory", kRam}});
+    qemu.set("qom-get /machine type", "pc");
+    qemu.set("query-migrate-capabilities", Json::array({{{"capability", "x-colo"}, {"state", false}}}));
+    qemu.set("query-qmp-schema",
+             Json::array({{{"name", "x-colo-lost-heartbeat"}},
+                          {{"name", "migrate-set-parameters"}, {"arg-type", "1"}},
+                          {{"name", "1"}, {"members", Json::array({{{"name", "x-checkpoint-delay"}}})}}}));
+}
+
+/// A host of the pair.
+class Proxy {
+  public:
+    Proxy(EventLoop& loop, const TemporaryFolder& folder, const std::string& name, Role role,
+          const std::string& link, bool starts)
+        : qemu(folder.file(name + ".qmp")),
+          incoming(folder.file(name + ".incoming")),
+          migrate_path_(folder.file(name + ".migrate")),
+          host_(loop, [](const std::string&, const Json&) {}) {
+        describe(qemu, role);
+        const auto netdev = [&](const std::string& id) {
+            host_.add_netdev({{"type", "stream"}, {"id", id}, {"server", "on"}, {"addr.type", "unix"},
+                              {"addr.path", folder.file(name + "." + id)}});
+        };
+        netdev("vm");
+        netdev("up");
+        ProtectedVmOptions options;
+        options.role = role;
+        options.nics = {{"vm", "up"}};
+        options.link.address = unix_at(folder.file(link));
+        options.qmp_path = folder.file(name + ".qmp");
+        options.migrate_path = migrate_path_;
+        options.incoming_path = folder.file(name + ".incoming");
+        options.starts = starts;
+        auto made = std::make_unique<ProtectedVm>(host_, std::move(options));
+        vm = made.get();
+        host_.adopt(std::move(made));
+        network_.emplace(Client::at_path(folder.file(name + ".vm")));
+    }
+
+    /// What its QEMU has to say by now.
+    void serve() {
+        qemu.serve();
+        const bool migrates = !qemu.told.empty() && qemu.told.back().starts_with("migrate {");
+        if (!migrates || migration) return;
+        qemu.set("query-migrate", {{"status", "active"}});
+        migration.emplace(Client::at_path(migrate_path_));
+        migration->send(kState);
+    }
+    std::string mode() const { return vm->status().mode; }
+
+    ScriptedQemu qemu;
+    FakeQemu incoming;
+    std::optional<Client> migration;  ///< of its QEMU, outgoing
+    ProtectedVm* vm = nullptr;
+
+  private:
+    const std::string migrate_path_;
+    FilterHost host_;
+    std::optional<Client> network_;
+};
+
+class ProtectedVmTest : public LoopTest {
+  protected:
+    Proxy& proxy(const std::string& name, Role role, const std::string& link = "link", bool starts = false) {
+        return proxies_.emplace_back(loop_, folder_, name, role, link, starts);
+    }
+    void served_until(const std::function<bool()>& condition) {
+        until([&] {
+            for (Proxy& one : proxies_) one.serve();
+            return condition();
+        });
+    }
+    /// What is answered in the end; empty: it went well.
+    std::string answer(const std::function<void(ProtectedVm::Answer)>& ask) {
+        std::optional<std::string> said;
+        ask([&](const std::optional<std::string>& error) { said = error.value_or(""); });
+        served_until([&] { return said.has_value(); });
+        return *said;
+    }
+    std::string start(Proxy& primary) {
+        return answer([&](ProtectedVm::Answer told) { primary.vm->start(std::move(told)); });
+    }
+    std::string reprotect(Proxy& survivor, const std::optional<ListenAddress>& link) {
+        return answer([&](ProtectedVm::Answer told) { survivor.vm->reprotect(link, std::move(told)); });
+    }
+    /// Started so often, until it is refused for that.
+    void start_until(const char* refusal, Proxy& primary) {
+        while (start(primary).find(refusal) == std::string::npos) loop_.iterate(true);
+    }
+    /// Its QEMU takes the migration that is under way.
+    void load(Proxy& secondary) {
+        served_until([&] { return secondary.incoming.accept(); });
+        served_until([&] { return secondary.incoming.has(kState); });
+        secondary.incoming.say(kReady);
+    }
+    /// Everybody comes, and its migration is under way.
+    void begin(Proxy& primary, std::optional<std::string>& said) {
+        for (;;) {
+            said.reset();
+            primary.vm->start([&](const std::optional<std::string>& error) { said = error.value_or(""); });
+            served_until([&] { return said || primary.migration; });
+            if (primary.migration) return;
+            loop_.iterate(true);
+        }
+    }
+    void protect(Proxy& primary, Proxy& secondary) {
+        std::optional<std::string> said;
+        begin(primary, said);
+        load(secondary);
+        served_until([&] { return said.has_value(); });
+        ASSERT_EQ(*said, "");
+        served_until([&] { return secondary.mode() == "lockstep"; });
+    }
+    /// By its operator; the other side resigns.
+    void fail_over(Proxy& survivor) {
+        survivor.qemu.set("query-status", {{"running", true}, {"status", "running"}});
+        survivor.qemu.set("query-migrate", {{"status", "completed"}});
+        std::optional<std::string> said;
+        survivor.vm->fail_over(true, [&](const std::optional<std::string>& error) { said = error.value_or(""); });
+        served_until([&] {
+            if (survivor.qemu.told.back().starts_with("x-colo")) survivor.incoming.leave();
+            return said.has_value();
+        });
+        ASSERT_EQ(*said, "");
+    }
+
+    TemporaryFolder folder_;
+    std::list<Proxy> proxies_;
+};
+
+TEST_F(ProtectedVmTest, StartThatFailsAtOnceCanBeRepeated) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    (void)secondary;
+    primary.qemu.set("query-memory-size-summary", {{"base-memory", kRam / 2}});
+    start_until("RAM differs", primary);
+    // Its QEMU falls silent, and each start asks more of it.
+    std::string said;
+    const auto told = [&](const std::optional<std::string>& error) { said = error.value_or(""); };
+    for (int i = 0; i < 1000 && said.find("commands wait") == std::string::npos; ++i) {
+        said.clear();
+        primary.vm->start(told);
+        if (said.empty()) primary.vm->stop([](const std::optional<std::string>&) {});
+    }
+    EXPECT_THAT(said, HasSubstr("looking at the primary's QEMU"));
+    for (int i = 0; i < 2; ++i) {
+        said.clear();
+        primary.vm->start(told);
+        EXPECT_NE(said, "");
+    }
+    EXPECT_EQ(primary.mode(), "idle");
+}
+
+TEST_F(ProtectedVmTest, StartsByItselfWhenTheVmRuns) {
+    Proxy& primary = proxy("a", Role::kPrimary, "link", true);
+    primary.qemu.set("query-status", {{"running", false}, {"status", "prelaunch"}});
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    start_until("does not run", primary);
+    // Whether the event comes while a start looks at what was before, or between two.
+    primary.qemu.set("query-status", {{"running", true}, {"status", "running"}});
+    primary.qemu.event("RESUME", Json::object());
+    served_until([&] { return primary.migration.has_value(); });
+    load(secondary);
+    served_until([&] { return primary.mode() == "lockstep"; });
+}
+
+TEST_F(ProtectedVmTest, InputStopsBeforeTheMigrationMayFinish) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    const auto limit = [&] {
+        const auto is_limit = [](const std::string& told) { return told.find("downtime-limit") != std::string::npos; };
+        return *std::find_if(primary.qemu.told.rbegin(), primary.qemu.told.rend(), is_limit);
+    };
+    std::optional<std::string> said;
+    begin(primary, said);
+    EXPECT_THAT(limit(), HasSubstr("\"downtime-limit\":1}"));
+    primary.qemu.event("MIGRATION_PASS", {{"pass", 2}});
+    served_until([&] { return limit().find("\"downtime-limit\":20}") != std::string::npos; });
+    load(secondary);
+    served_until([&] { return primary.mode() == "lockstep"; });
+}
+
+TEST_F(ProtectedVmTest, SurvivorThatIsStartedInVainIsUnprotectedAllTheWhile) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    fail_over(primary);
+    EXPECT_EQ(primary.mode(), "unprotected");
+    start_until("no secondary", primary);  // the one that was is given up, and gone
+    EXPECT_EQ(primary.mode(), "unprotected");
+
+    Proxy& other = proxy("c", Role::kSecondary);
+    other.qemu.set("query-memory-size-summary", {{"base-memory", kRam / 2}});
+    start_until("RAM differs", primary);
+    std::optional<std::string> said;
+    primary.vm->start([&](const std::optional<std::string>& error) { said = error.value_or(""); });
+    served_until([&] {
+        EXPECT_EQ(primary.mode(), "unprotected");
+        return said.has_value();
+    });
+    EXPECT_THAT(*said, HasSubstr("RAM differs"));
+    EXPECT_EQ(primary.mode(), "unprotected");
+}
+
+TEST_F(ProtectedVmTest, SurvivorListensWhereItIsTold) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    fail_over(secondary);
+    EXPECT_EQ(secondary.mode(), "unprotected");
+    // The address its link had led to is another's.
+    EXPECT_THAT(reprotect(secondary, std::nullopt), HasSubstr("an address of this host is to be given as 'link'"));
+    EXPECT_THAT(reprotect(secondary, unix_at(folder_.file("nowhere/link"))), HasSubstr("nowhere/link"));
+    EXPECT_EQ(reprotect(secondary, unix_at(folder_.file("new-link"))), "");
+    Proxy& third = proxy("c", Role::kSecondary, "new-link");
+    load(third);  // who waits is protected as soon as somebody comes
+    served_until([&] { return secondary.mode() == "lockstep" && third.mode() == "lockstep"; });
+}
+
+}  // namespace
+}  // namespace colo
