@@ -105,6 +105,16 @@ static struct client *add_client(int fd) {
     return NULL;
 }
 
+// The port is ours to choose: the kernel's choice hangs on a secret drawn at the first use and on the clock, so that
+// two equal guests may differ.
+static int take_port(int fd, int is_six) {
+    static int next = 20000;
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)next)};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)next)};
+    ++next;
+    return is_six ? bind(fd, (struct sockaddr *)&six, sizeof(six)) : bind(fd, (struct sockaddr *)&four, sizeof(four));
+}
+
 static int dial(const char *address, int port) {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -114,7 +124,7 @@ static int dial(const char *address, int port) {
     const struct sockaddr *to = is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four;
     socklen_t size = is_six ? sizeof(six) : sizeof(four);
     if (fd < 0) return 0;
-    if (connect(fd, to, size) != 0 && errno != EINPROGRESS) {
+    if (take_port(fd, is_six) != 0 || (connect(fd, to, size) != 0 && errno != EINPROGRESS)) {
         close(fd);
         return 0;
     }
