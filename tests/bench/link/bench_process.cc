@@ -9,20 +9,20 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
+
+#include "io/system_failure.h"
 
 namespace colo::bench {
 
 namespace {
 
 void need(bool holds, const char* what) {
-    if (!holds) throw std::system_error(errno, std::generic_category(), what);
+    if (!holds) throw_errno(what);
 }
 
 double in_seconds(const timeval& time) {

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <vector>
+
+#include "io/system_failure.h"
 
 namespace colo::bench {
 
@@ -19,14 +19,14 @@ namespace {
 
 constexpr size_t kRecordBytes = 16384;
 
-size_t need(ssize_t size, const char* what) {
-    if (size < 0) throw std::system_error(errno, std::generic_category(), what);
+size_t moved(ssize_t size, const char* what) {
+    if (size < 0) throw_errno(what);
     return static_cast<size_t>(size);
 }
 
 void write_all(int fd, const uint8_t* bytes, size_t size) {
     while (size > 0) {
-        const size_t part = need(write(fd, bytes, size), "write");
+        const size_t part = moved(write(fd, bytes, size), "write");
         bytes += part;
         size -= part;
     }
@@ -71,16 +71,16 @@ void source(int fd, uint64_t total) {
 
 double sink(int fd) {
     std::vector<uint8_t> block(kBlockBytes);
-    need(read(fd, block.data(), block.size()), "read");
+    moved(read(fd, block.data(), block.size()), "read");
     const double begin = now();
-    while (need(read(fd, block.data(), block.size()), "read") > 0) {
+    while (moved(read(fd, block.data(), block.size()), "read") > 0) {
     }
     return now() - begin;
 }
 
 void copy_relay(int from, int to) {
     std::vector<uint8_t> block(kBlockBytes);
-    while (const size_t size = need(read(from, block.data(), block.size()), "read")) {
+    while (const size_t size = moved(read(from, block.data(), block.size()), "read")) {
         write_all(to, block.data(), size);
     }
     shutdown(to, SHUT_WR);
@@ -88,10 +88,10 @@ void copy_relay(int from, int to) {
 
 void splice_relay(int from, int to) {
     std::array<int, 2> pipe;
-    need(pipe2(pipe.data(), 0), "pipe");
-    need(fcntl(pipe[1], F_SETPIPE_SZ, 1 << 20), "F_SETPIPE_SZ");
-    while (size_t size = need(splice(from, nullptr, pipe[1], nullptr, 1 << 20, SPLICE_F_MOVE), "splice")) {
-        while (size > 0) size -= need(splice(pipe[0], nullptr, to, nullptr, size, SPLICE_F_MOVE), "splice");
+    if (pipe2(pipe.data(), 0) != 0) throw_errno("pipe");
+    if (fcntl(pipe[1], F_SETPIPE_SZ, 1 << 20) < 0) throw_errno("F_SETPIPE_SZ");
+    while (size_t size = moved(splice(from, nullptr, pipe[1], nullptr, 1 << 20, SPLICE_F_MOVE), "splice")) {
+        while (size > 0) size -= moved(splice(pipe[0], nullptr, to, nullptr, size, SPLICE_F_MOVE), "splice");
     }
     shutdown(to, SHUT_WR);
 }

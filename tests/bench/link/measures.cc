@@ -12,10 +12,10 @@
 #include <functional>
 #include <optional>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "io/system_failure.h"
 #include "link/blocking_stream.h"
 #include "tests/bench/link/bench_process.h"
 #include "tests/bench/link/floors.h"
@@ -160,7 +160,7 @@ void send_bare(int fd, const std::vector<uint8_t>& batch, int batches) {
     for (int i = 0; i < batches; ++i) {
         for (size_t sent = 0; sent < batch.size();) {
             const ssize_t size = send(fd, batch.data() + sent, batch.size() - sent, MSG_NOSIGNAL);
-            if (size < 0) throw std::system_error(errno, std::generic_category(), "send");
+            if (size < 0) throw_errno("send");
             sent += static_cast<size_t>(size);
         }
     }
@@ -172,7 +172,7 @@ void let_it_drain(int fd) {
     constexpr timespec kMoment{0, 200'000};
     constexpr int kLate = 128 << 10;
     for (int left = kLate + 1; left > kLate;) {
-        if (ioctl(fd, SIOCOUTQ, &left) != 0) throw std::system_error(errno, std::generic_category(), "SIOCOUTQ");
+        if (ioctl(fd, SIOCOUTQ, &left) != 0) throw_errno("SIOCOUTQ");
         nanosleep(&kMoment, nullptr);
     }
 }

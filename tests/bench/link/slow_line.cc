@@ -11,10 +11,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <system_error>
 #include <vector>
 
 #include "io/ring.h"
+#include "io/system_failure.h"
 #include "tests/bench/link/floors.h"
 
 namespace colo::bench {
@@ -32,11 +32,12 @@ class Direction {
     Direction(int from, int to, double delay, double rate) : from_(from), to_(to), delay_(delay), rate_(rate) {}
 
     /// With a rate nothing is taken in before what is ahead of it has gone: that waits at the sender.
-    bool reads() const { return under_way_ < kMostUnderWay && (rate_ == 0 || free_at_ <= now()); }
-    bool writes() const { return !queue_.empty() && queue_[0].due <= now(); }
-    double next() const {
-        const double due = queue_.empty() ? kNever : queue_[0].due;
-        return rate_ == 0 || free_at_ <= now() ? due : std::min(due, free_at_);
+    bool reads(double time) const { return under_way_ < kMostUnderWay && (rate_ == 0 || free_at_ <= time); }
+    bool writes(double time) const { return !queue_.empty() && queue_[0].due <= time; }
+    /// When that changes by itself.
+    double next(double time) const {
+        const double due = queue_.empty() || writes(time) ? kNever : queue_[0].due;
+        return rate_ == 0 || free_at_ <= time ? due : std::min(due, free_at_);
     }
 
     /// False: it has ended.
@@ -81,23 +82,25 @@ class Direction {
     Ring<Slice> queue_;
 };
 
-timespec until(double when) {
-    const double wait = std::clamp(when - now(), 0.0, 1.0);
+timespec between(double time, double when) {
+    const double wait = std::clamp(when - time, 0.0, 1.0);
     return {0, static_cast<long>(std::min(wait * 1e9, 999'999'999.0))};
 }
 
 /// False: one end has gone.
 bool serve(std::array<Direction, 2>& directions) {
     std::array<pollfd, 4> fds;
+    // One time for all questions: between two of them what was not yet due would be forgotten.
+    const double time = now();
     double wake = kNever;
     for (size_t i = 0; i < 2; ++i) {
         const Direction& one = directions[i];
-        fds[2 * i] = {one.reads() ? one.from() : -1, POLLIN, 0};
-        fds[2 * i + 1] = {one.writes() ? one.to() : -1, POLLOUT, 0};
-        if (!one.writes()) wake = std::min(wake, one.next());
+        fds[2 * i] = {one.reads(time) ? one.from() : -1, POLLIN, 0};
+        fds[2 * i + 1] = {one.writes(time) ? one.to() : -1, POLLOUT, 0};
+        wake = std::min(wake, one.next(time));
     }
-    const timespec wait = until(wake);
-    if (ppoll(fds.data(), fds.size(), &wait, nullptr) < 0) throw std::system_error(errno, std::generic_category(), "poll");
+    const timespec wait = between(time, wake);
+    if (ppoll(fds.data(), fds.size(), &wait, nullptr) < 0) throw_errno("poll");
     for (size_t i = 0; i < 2; ++i) {
         if (fds[2 * i].revents != 0 && !directions[i].read_some()) return false;
         if (fds[2 * i + 1].revents != 0 && !directions[i].write_some()) return false;
