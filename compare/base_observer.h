@@ -11,7 +11,7 @@ class BaseObserver {
   public:
     /// A flow's base is another now, or has become known; 0 also when the flow is no more. Called from
     /// within calls into the mapper; must not call it.
-    virtual void base_changed(const FlowKey& flow, const Offset& base) = 0;
+    virtual void base_changed(const FlowKey& flow, const Base& base) = 0;
 
   protected:
     ~BaseObserver() = default;

@@ -168,7 +168,7 @@ void FlowMapper::client_sent(MappedFlow& flow, const SegmentNumbers& segment, Ti
     }
     table_.relist(flow, now);
     const bool is_news = flow.mapping.base() != base || flow.mapping.is_unsettled() != was_unsettled;
-    if (is_news && table_.observer()) table_.observer()->base_changed(flow.key, flow.mapping.base());
+    if (is_news && table_.observer()) table_.observer()->base_changed(flow.key, flow.mapping.base_to_tell());
 }
 
 MappedFlow* FlowMapper::vm_sent(const FlowKey& key, const SegmentNumbers& segment, Time now) {
@@ -224,14 +224,14 @@ void FlowMapper::learn(const FlowKey& key, const Announcement& announced, Time n
     flow->mapping.announce(announced);
 }
 
-bool FlowMapper::set_base(const FlowKey& key, const Offset& base, Time now) {
+bool FlowMapper::set_base(const FlowKey& key, const Base& base, Time now) {
     MappedFlow* flow = find(key);
     if (flow) {
         flow->mapping.set_base(base);
         table_.relist(*flow, now);
         return true;
     }
-    return base == Offset{} || create(key, FlowMapping::settled(epoch_, base), now);
+    return base.offset == Offset{} || create(key, FlowMapping::settled(epoch_, base), now);
 }
 
 bool FlowMapper::set_unsettled(const FlowKey& key, const Handshake& handshake, Time now) {

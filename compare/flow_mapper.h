@@ -98,7 +98,7 @@ class FlowMapper {
     /// The link announces a flow's delta. Without effect after a failover.
     void learn(const FlowKey& flow, const Announcement& announced, Time now);
     /// The flow's primary is a survivor. False (counted) when there is no room.
-    bool set_base(const FlowKey& flow, const Offset& base, Time now);
+    bool set_base(const FlowKey& flow, const Base& base, Time now);
     /// The flow's primary is a survivor, and its base is not known there either. It becomes known by
     /// the client's ack, here as there, or by set_base(). Returns as set_base() does.
     bool set_unsettled(const FlowKey& flow, const Handshake& handshake, Time now);
@@ -164,7 +164,7 @@ void FlowMapper::handshakes(Visit visit) {
 template <typename Visit>
 void FlowMapper::bases(Visit visit) {
     table_.for_each([&](const MappedFlow& flow) {
-        if (flow.mapping.base() != Offset{}) visit(flow.key, flow.mapping.base());
+        if (flow.mapping.base() != Offset{}) visit(flow.key, flow.mapping.base_to_tell());
     });
 }
 

@@ -39,9 +39,10 @@ SegmentNumbers::SegmentNumbers(const PacketView& view)
     if (has(tcp_flag::kAck) && !none) echo = timestamps->echo;
 }
 
-FlowMapping FlowMapping::settled(uint32_t epoch, const Offset& base) {
+FlowMapping FlowMapping::settled(uint32_t epoch, const Base& base) {
     FlowMapping mapping(epoch);
-    mapping.base_ = base;
+    mapping.base_ = base.offset;
+    mapping.note_isn(base);
     mapping.set(kDeltaKnown | kConfirmed | kOpen);
     return mapping;
 }
@@ -275,12 +276,20 @@ FlowMapping::InputShift FlowMapping::input_shift(const SegmentNumbers& segment) 
 
 // --- What the link and the checkpoints say
 
-void FlowMapping::set_base(const Offset& base) {
-    base_ = base;
+void FlowMapping::set_base(const Base& base) {
+    base_ = base.offset;
+    note_isn(base);
     if (!copied_) return;
     copied_ = false;
-    origin_ = (isn_ + 1).shifted(negated(base.seq));
+    origin_ = (isn_ + 1).shifted(negated(base_.seq));
     set(kDeltaKnown);
+}
+
+/// The primary's is the VM's as long as that one has sent no SYN of its own.
+void FlowMapping::note_isn(const Base& base) {
+    if (!base.isn || has(kSyn)) return;
+    isn_ = *base.isn;
+    set(kSyn);
 }
 
 void FlowMapping::announce(const Announcement& announced) {

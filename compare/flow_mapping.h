@@ -47,7 +47,7 @@ class FlowMapping {
 
     explicit FlowMapping(uint32_t epoch) : epoch_(epoch) {}
     /// A flow that is met in its middle: the VM counts as the client does, but for `base`.
-    static FlowMapping settled(uint32_t epoch, const Offset& base);
+    static FlowMapping settled(uint32_t epoch, const Base& base);
     /// The VM is, or will be, a copy of one that went on alone during `handshake`.
     static FlowMapping unsettled(uint32_t epoch, const Handshake& handshake);
 
@@ -61,9 +61,11 @@ class FlowMapping {
     Lesson client_sent(const SegmentNumbers& segment, Learning learning, Time now);
 
     void announce(const Announcement& announced);
-    void set_base(const Offset& base);
+    void set_base(const Base& base);
     /// 0 where it is not known (yet).
     const Offset& base() const { return base_; }
+    /// The same, for a new secondary.
+    Base base_to_tell() const { return {base_, has(kSyn) ? std::optional(isn_) : std::nullopt}; }
     /// Whether the client's first ack is to tell the base.
     bool is_unsettled() const { return learns_base() && has(kSyn) && !has(kDeltaKnown); }
     /// While is_unsettled().
@@ -116,6 +118,7 @@ class FlowMapping {
     void set(unsigned marks) { marks_ = static_cast<uint16_t>(marks_ | marks); }
     void clear(unsigned marks) { marks_ = static_cast<uint16_t>(marks_ & ~marks); }
 
+    void note_isn(const Base& base);
     bool learns_base() const { return alone_ || copied_; }
     bool answers_same_syn(const SegmentNumbers& syn) const;
     bool is_announced(const SegmentNumbers& syn) const;

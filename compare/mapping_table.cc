@@ -19,7 +19,7 @@ MappedFlow* MappingTable::create(const FlowKey& key, const FlowMapping& mapping,
 
 void MappingTable::erase(MappedFlow& flow) {
     const bool has_base = flow.mapping.base() != Offset{} || flow.mapping.is_unsettled();
-    if (observer_ && has_base) observer_->base_changed(flow.key, Offset{});
+    if (observer_ && has_base) observer_->base_changed(flow.key, Base{});
     list(flow.listed).remove(&flow);
     flows_.erase(flow);
 }

@@ -15,7 +15,7 @@ constexpr uint8_t kBase = 1;
 constexpr uint8_t kUnsettled = 2;
 
 constexpr size_t kKeyBytes = 44;  ///< kind, flags and the flow
-constexpr size_t kBodyBytes[] = {12, 8, 20};
+constexpr size_t kBodyBytes[] = {12, 12, 20};
 static_assert(kKeyBytes + kBodyBytes[kUnsettled] == kMaxOffsetMessageBytes);
 
 // Offsets.
@@ -32,11 +32,12 @@ constexpr size_t kPeerAt = 28;
 
 // Flags.
 constexpr uint8_t kAgain = 0x01;
+constexpr uint8_t kHasIsn = 0x01;
 constexpr uint8_t kActive = 0x01;
 constexpr uint8_t kAmbiguous = 0x02;
 constexpr uint8_t kHasAck = 0x04;
 constexpr uint8_t kHasStamps = 0x08;
-constexpr uint8_t kKnownFlags[] = {kAgain, 0, kActive | kAmbiguous | kHasAck | kHasStamps};
+constexpr uint8_t kKnownFlags[] = {kAgain, kHasIsn, kActive | kAmbiguous | kHasAck | kHasStamps};
 
 void write_flow(const FlowKey& flow, uint8_t* out) {
     out[kFamilyAt] = static_cast<uint8_t>(flow.kind);
@@ -60,9 +61,10 @@ uint8_t write_body(const Announcement& announced, uint8_t* out) {
     return announced.again ? kAgain : 0;
 }
 
-uint8_t write_body(const Offset& base, uint8_t* out) {
-    write(base, out);
-    return 0;
+uint8_t write_body(const Base& base, uint8_t* out) {
+    write(base.offset, out);
+    store_be32(out + 8, base.isn.value_or(Seq()).raw());
+    return base.isn ? kHasIsn : 0;
 }
 
 uint8_t write_body(const Handshake& handshake, uint8_t* out) {
@@ -80,6 +82,12 @@ uint8_t write_body(const Handshake& handshake, uint8_t* out) {
 
 Offset read_offset(const uint8_t* in) {
     return {static_cast<SeqDelta>(load_be32(in)), load_be32(in + 4)};
+}
+
+Base read_base(uint8_t flags, const uint8_t* in) {
+    Base base{read_offset(in)};
+    if (flags & kHasIsn) base.isn = Seq(load_be32(in + 8));
+    return base;
 }
 
 Handshake read_handshake(uint8_t flags, const uint8_t* in) {
@@ -132,7 +140,8 @@ bool is_flow(Bytes bytes) {
 
 /// What the flags say is not there is zero.
 bool is_body(uint8_t kind, uint8_t flags, Bytes body) {
-    if (kind != kUnsettled) return true;
+    if (kind == kDelta) return true;
+    if (kind == kBase) return (flags & kHasIsn) || is_zero(body.subspan(8, 4));
     return ((flags & kHasAck) || is_zero(body.subspan(8, 4))) &&
            ((flags & kHasStamps) || is_zero(body.subspan(12, 8)));
 }
@@ -161,7 +170,7 @@ EncodedOffsetMessage::EncodedOffsetMessage(const OffsetMessage& message) {
 void learn_offsets(FlowMapper& mapper, const OffsetMessage& message, bool is_current, Time now) {
     if (const auto* announced = std::get_if<Announcement>(&message.told)) {
         if (is_current) mapper.learn(message.flow, *announced, now);
-    } else if (const auto* base = std::get_if<Offset>(&message.told)) {
+    } else if (const auto* base = std::get_if<Base>(&message.told)) {
         mapper.set_base(message.flow, *base, now);
     } else {
         mapper.set_unsettled(message.flow, std::get<Handshake>(message.told), now);
@@ -172,13 +181,13 @@ std::optional<OffsetMessage> decode_offset_message(Bytes bytes) {
     if (!is_well_formed(bytes)) return std::nullopt;
     const uint8_t flags = bytes[kFlagsAt];
     const uint8_t* body = &bytes[kKeyBytes];
-    OffsetMessage message{read_flow(bytes.data()), Offset{}};
+    OffsetMessage message{read_flow(bytes.data()), Base{}};
     switch (bytes[kKindAt]) {
         case kDelta:
             message.told = Announcement{read_offset(body), Seq(load_be32(body + 8)), flags == kAgain};
             break;
         case kBase:
-            message.told = read_offset(body);
+            message.told = read_base(flags, body);
             break;
         default:
             message.told = read_handshake(flags, body);

@@ -19,7 +19,7 @@ namespace colo {
 struct OffsetMessage {
     FlowKey flow;  ///< TCP over IPv4 or IPv6: nothing else has numbers
     /// For FlowMapper::learn(), set_base() and set_unsettled().
-    std::variant<Announcement, Offset, Handshake> told;
+    std::variant<Announcement, Base, Handshake> told;
 
     friend bool operator==(const OffsetMessage&, const OffsetMessage&) = default;
 };
@@ -42,7 +42,7 @@ class FlowMapper;
 /// What a survivor tells a new secondary: visit(message) for each base and each unfinished handshake.
 template <typename Mapper, typename Visit>
 void tell_offsets(Mapper& mapper, Visit visit) {
-    mapper.bases([&](const FlowKey& flow, const Offset& base) { visit(OffsetMessage{flow, base}); });
+    mapper.bases([&](const FlowKey& flow, const Base& base) { visit(OffsetMessage{flow, base}); });
     mapper.handshakes(
         [&](const FlowKey& flow, const Handshake& handshake) { visit(OffsetMessage{flow, handshake}); });
 }

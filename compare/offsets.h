@@ -34,6 +34,15 @@ struct Offset {
     }
 };
 
+/// A survivor's base as it is handed to a new secondary.
+struct Base {
+    Offset offset;
+    /// Of the VM's own SYN, in its own numbers, where that was seen: sent again it begins no connection.
+    std::optional<Seq> isn = {};
+
+    friend bool operator==(const Base&, const Base&) = default;
+};
+
 /// A flow's delta as it is made known to whoever rewrites for the secondary.
 struct Announcement {
     Offset delta;

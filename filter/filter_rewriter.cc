@@ -165,7 +165,7 @@ class FilterRewriter final : public Filter,
         mapper_.set_observer(this);
     }
     // BaseObserver
-    void base_changed(const FlowKey& flow, const Offset& base) override {
+    void base_changed(const FlowKey& flow, const Base& base) override {
         if (nic_->is_up()) nic_->tell({flow, base});
     }
     void set_link(const std::string& id) {

@@ -121,7 +121,7 @@ class Nic final : private PrimaryPath::Outside,
     // AnnouncementSink
     void announce(Frame frame) override { uplink_outlet_.send(std::move(frame), now()); }
     // BaseObserver
-    void base_changed(const FlowKey& flow, const Offset& base) override { tell({flow, base}); }
+    void base_changed(const FlowKey& flow, const Base& base) override { tell({flow, base}); }
     // Flushable
     void flush() override;
 

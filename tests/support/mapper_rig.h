@@ -95,8 +95,8 @@ class MapperRig {
     }
     std::vector<std::pair<FlowKey, Offset>> bases() {
         std::vector<std::pair<FlowKey, Offset>> all;
-        mapper_.bases([&](const FlowKey& flow, const Offset& base) {
-            all.push_back({flow, base});
+        mapper_.bases([&](const FlowKey& flow, const Base& base) {
+            all.push_back({flow, base.offset});
         });
         return all;
     }

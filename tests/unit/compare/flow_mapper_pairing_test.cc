@@ -30,8 +30,8 @@ using Told = std::vector<std::pair<FlowKey, Offset>>;
 
 class Pairing : public testing::TestWithParam<Wrapping>, public BaseObserver {
   protected:
-    void base_changed(const FlowKey& flow, const Offset& base) override {
-        told_.push_back({flow, base});
+    void base_changed(const FlowKey& flow, const Base& base) override {
+        told_.push_back({flow, base.offset});
         if (is_linked_) secondary_.mapper().set_base(flow, base, secondary_.now());
     }
 
@@ -42,7 +42,7 @@ class Pairing : public testing::TestWithParam<Wrapping>, public BaseObserver {
     }
     void pair() {
         survivor_.mapper().set_observer(this);
-        survivor_.mapper().bases([this](const FlowKey& flow, const Offset& base) {
+        survivor_.mapper().bases([this](const FlowKey& flow, const Base& base) {
             EXPECT_TRUE(secondary_.mapper().set_base(flow, base, secondary_.now()));
         });
         survivor_.mapper().handshakes([this](const FlowKey& flow, const Handshake& handshake) {
@@ -154,8 +154,41 @@ TEST_P(Pairing, HandshakeThatIsOverIsTakenAwayToo) {
     EXPECT_EQ(base_there(), Offset{});
 }
 
+/// Its delta was announced, so the base is known; but the client has not answered, and the VMs say it again.
+TEST_P(Pairing, SynAckThatComesAgainBeginsNoConnection) {
+    survivor_.output(native_syn_ack(survivor_));
+    survivor_.learn({kBase, Seq(kKnown + 1)});
+    survivor_.failover();
+    pair();
+    EXPECT_EQ(handshakes_, 0);
+    EXPECT_EQ(secondary_.output(native_syn_ack(secondary_)).seq, kKnown);
+    EXPECT_EQ(secondary_.input(first_ack(secondary_)).ack, kNative + 1);
+    EXPECT_EQ(base_there(), kBase);
+    secondary_.failover();
+    EXPECT_EQ(secondary_.output(native_syn_ack(secondary_)).seq, kKnown) << "nor for the next survivor";
+}
+
+TEST_P(Pairing, SynOfTheVmThatComesAgainBeginsNoConnectionEither) {
+    const auto syn = stamped(survivor_.vm().seq(kNative).flags(tcp_flag::kSyn), kNativeClock, 0);
+    survivor_.output(syn);
+    survivor_.learn({kBase, Seq(kKnown + 1)});
+    survivor_.failover();
+    pair();
+    EXPECT_EQ(secondary_.output(syn).seq, kKnown);
+    EXPECT_EQ(base_there(), kBase);
+}
+
+TEST_P(Pairing, AnotherSynAckTakesATaughtBaseAway) {
+    survivor_.output(native_syn_ack(survivor_));
+    survivor_.learn({kBase, Seq(kKnown + 1)});
+    survivor_.failover();
+    pair();
+    EXPECT_EQ(secondary_.output(native_syn_ack(secondary_, 0x9000)).seq, 0x9000u);
+    EXPECT_EQ(secondary_.mapper().counters().output_mapped, 0u);
+}
+
 TEST_P(Pairing, ComparatorGetsWhatHasDeltaStill) {
-    secondary_.mapper().set_base(secondary_.key(), kBase, secondary_.now());
+    secondary_.mapper().set_base(secondary_.key(), {kBase}, secondary_.now());
     secondary_.mapper().learn(secondary_.key(), {{50, 60}, Seq(kKnown + 1)}, secondary_.now());
     const ByteVector bytes =
         stamped(secondary_.vm().seq(kNative + 51).ack(kClientIsn + 1), kNativeClock + 60, 8).build();

@@ -255,7 +255,7 @@ class Noise {
             send();
             if (below(20) == 0) rig_.mapper().fence();
             if (below(20) == 0) rig_.learn({offset(), Seq(number()), below(2) == 0}, port());
-            if (below(40) == 0) rig_.mapper().set_base(rig_.key(port()), offset(), rig_.now());
+            if (below(40) == 0) rig_.mapper().set_base(rig_.key(port()), {offset()}, rig_.now());
             if (below(200) == 0) rig_.failover();
             rig_.pass_time(milliseconds(below(20'000)));
         }

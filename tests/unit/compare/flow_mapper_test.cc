@@ -357,7 +357,7 @@ TEST(MapperClock, ConnectionWithoutTimestampsHasNone) {
 TEST(MapperFence, ZeroesDeltaAndKeepsBase) {
     MapperRig rig(Learning::kAnnounced);
     rig.learn(announced(kDelta, kPrimary + 1));
-    rig.mapper().set_base(rig.key(), {10, 20}, rig.now());
+    rig.mapper().set_base(rig.key(), {{10, 20}}, rig.now());
     EXPECT_EQ(rig.mapper().total(rig.key()), (Offset{4010, 820}));
     rig.mapper().fence();
     EXPECT_EQ(rig.mapper().total(rig.key()), (Offset{10, 20}));
@@ -412,7 +412,7 @@ TEST(MapperFailover, DeltaBecomesBase) {
 TEST(MapperFailover, AfterAFenceOnlyBaseIsLeft) {
     MapperRig rig(Learning::kAnnounced);
     rig.learn(announced({4000, 0}, kPrimary + 1));
-    rig.mapper().set_base(rig.key(), {10, 0}, rig.now());
+    rig.mapper().set_base(rig.key(), {{10, 0}}, rig.now());
     rig.mapper().fence();
     rig.failover();
     EXPECT_EQ(rig.bases(), (std::vector{std::pair{rig.key(), Offset{10, 0}}}));
@@ -510,7 +510,7 @@ TEST(MapperFailover, NewSecondaryGoesOnWithTheSurvivorsBase) {
     survivor.failover();
     MapperRig next;
     for (const auto& [flow, base] : survivor.bases()) {
-        EXPECT_TRUE(next.mapper().set_base(flow, base, next.now()));
+        EXPECT_TRUE(next.mapper().set_base(flow, {base}, next.now()));
     }
     next.mapper().fence();
     const auto data = stamped(next.vm().seq(5101).ack(kClientIsn + 1).payload("x"), 2000, 9);
@@ -635,7 +635,7 @@ TEST(MapperEnds, RefusalWithoutANumberKeepsItsZero) {
 
 TEST(MapperEnds, BaseThatAPrimaryHasSetEndsWithThePrimarysWord) {
     MapperRig rig;
-    rig.mapper().set_base(rig.key(1), {10, 0}, rig.now());
+    rig.mapper().set_base(rig.key(1), {{10, 0}}, rig.now());
     rig.output(rig.vm(1).seq(5001).ack(1).flags(kFin | kAck));
     rig.output(rig.vm(1).seq(5002).flags(kRst));
     rig.pass_time(seconds(1000));
@@ -679,7 +679,7 @@ TEST(MapperBounds, LiveFlowsWithAnOffsetStayAndTheNewOneIsPassedAndCounted) {
     rig.output(syn_ack(rig, kSecondary, kClientIsn, 4));
     EXPECT_EQ(rig.input(last_of_handshake(rig, kPrimary + 1, 4)).ack, kPrimary + 1);
     EXPECT_EQ(rig.counters().no_room, 1u);
-    EXPECT_FALSE(rig.mapper().set_base(rig.key(5), {1, 0}, rig.now()));
+    EXPECT_FALSE(rig.mapper().set_base(rig.key(5), {{1, 0}}, rig.now()));
     EXPECT_EQ(rig.counters().no_room, 2u);
     rig.learn(announced(kDelta, 1), 6);
     EXPECT_EQ(rig.counters().no_room, 3u);
