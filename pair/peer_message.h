@@ -16,7 +16,7 @@ namespace colo {
 /// Of MESSAGEs and CALLs. Numbers are on the wire.
 enum class PeerProcedure : uint32_t {
     kIdentity = 1,        ///< the first message of either side: PeerIdentity
-    kProtected = 2,       ///< the primary holds its output from now on: u8 goes solo
+    kProtected = 2,       ///< the primary holds its output from now on: u8 goes solo; none: heard
     kResign = 3,          ///< nothing of the sender's VM will leave any more: text, why
     kStandDown = 4,       ///< the sender's operator wants its VM to go on alone
     kRefusal = 5,         ///< the answer to that, when it is no: text, why

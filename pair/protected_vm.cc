@@ -268,6 +268,9 @@ void ProtectedVm::peer_said(PeerProcedure procedure, Bytes payload) {
     if (procedure == PeerProcedure::kProtected && secondary_ && payload.size() == 1) {
         set_mode(Situation::kPaired, "the primary holds its output");
         survival_->protect(payload[0] != 0);
+        link_.say(PeerProcedure::kProtected);
+    } else if (procedure == PeerProcedure::kProtected && primary_ && payload.empty()) {
+        peer_has_confirmed();
     } else if (procedure == PeerProcedure::kWantsCheckpoint && primary_) {
         request(Reason::kPeer);
     } else {
@@ -382,13 +385,13 @@ std::string ProtectedVm::why_not_start() const {
 
 void ProtectedVm::start(Answer answer) {
     if (const std::string why = why_not_start(); !why.empty()) return answer(why);
-    if (situation_ == Situation::kPaired) return answer(std::nullopt);
+    if (situation_ == Situation::kPaired && !peer_is_to_confirm_) return answer(std::nullopt);
     if (situation_ == Situation::kStarting && !start_) {
         survival_->leave();
         return answer("the start before this one is being taken back");
     }
     start_answers_.push_back(std::move(answer));
-    if (situation_ == Situation::kStarting) return;
+    if (situation_ == Situation::kStarting || situation_ == Situation::kPaired) return;
     peer_is_ours_ = link_.peer().has_value();
     renew_survival();
     secondary_.reset();  // of the pair that this VM has survived
@@ -405,11 +408,15 @@ void ProtectedVm::start(Answer answer) {
     }
 }
 
+void ProtectedVm::drop_start() {
+    if (start_ && options_.start_progress) options_.start_progress(nullptr);
+    start_.reset();
+}
+
 /// Once, with the start or its failure.
 void ProtectedVm::end_start(const std::optional<std::string>& error) {
-    if (start_ && options_.start_progress) options_.start_progress(nullptr);
+    drop_start();
     if (error) log_error(kId, "cannot protect the VM: " + *error);
-    start_.reset();
     for (const Answer& answer : std::exchange(start_answers_, {})) answer(error);
     if (std::exchange(starts_again_, false) && error)
         start_again_ = after(host_.loop().context(), 0, [this] { try_start(); });
@@ -457,12 +464,26 @@ void ProtectedVm::pair_failed(const std::string& why) {
 }
 
 void ProtectedVm::pair_began() {
-    set_mode(Situation::kPaired, "both VMs run in lock-step");
+    drop_start();
+    peer_is_to_confirm_ = true;
+    situation_ = Situation::kPaired;
     const uint8_t goes_solo = survival_->goes_solo();
     link_.say(PeerProcedure::kProtected, Bytes(&goes_solo, 1));
     survival_->protect(false);
     wants_start_ = false;
+}
+
+/// Nobody is told before that the VM is protected: a secondary that does not know of it yet would not take
+/// over, since a primary whose start has failed runs on freely.
+void ProtectedVm::peer_has_confirmed() {
+    if (!std::exchange(peer_is_to_confirm_, false)) return;
+    tell_mode("both VMs run in lock-step");
     end_start(std::nullopt);
+}
+
+/// The pair is over, whether or not its secondary ever knew of it.
+void ProtectedVm::end_confirming() {
+    if (std::exchange(peer_is_to_confirm_, false)) end_start("the secondary was lost as soon as it was one");
 }
 
 void ProtectedVm::checkpoint_completed(const CheckpointRecord& record) {
@@ -501,6 +522,7 @@ void ProtectedVm::hold_output() {
 
 void ProtectedVm::shut() {
     nics_.each([](Nic& nic) { nic.shut(); });
+    end_confirming();
     set_mode(Situation::kResigned, "this VM has been given up");
 }
 
@@ -529,6 +551,7 @@ void ProtectedVm::flow_alone() {
 void ProtectedVm::gone_on() {
     const bool was_secondary = secondary_ != nullptr;
     resting_ = std::exchange(rests_as_, Situation::kAlone);
+    end_confirming();
     set_mode(resting_, resting_ == Situation::kIdle ? "stopped" : "the VM runs alone");
     for (size_t i = 0; primary_ && i < kReasons; ++i)
         checkpoints_[i] += primary_->policy().counters().by_reason[i];

@@ -152,7 +152,10 @@ class ProtectedVm final : public Object,
     void prepare_for(uint32_t serial, Bytes payload);
     void reply(uint32_t serial, const std::optional<std::string>& error, Bytes payload = {});
     void begin_incoming(std::unique_ptr<Stream> stream);
+    void drop_start();
     void end_start(const std::optional<std::string>& error);
+    void peer_has_confirmed();
+    void end_confirming();
     void try_start();
     std::string why_not_start() const;
     void serve_as_primary();
@@ -188,6 +191,7 @@ class ProtectedVm final : public Object,
     std::unique_ptr<SecondarySide> secondary_;
     std::unique_ptr<PairStart> start_;
     std::vector<Answer> start_answers_;
+    bool peer_is_to_confirm_ = false;  ///< kPaired, and its secondary may not know it yet
     bool wants_start_ = false;
     bool starts_again_ = false;  ///< something has come about since the start began that it may fail for want of
     SourcePtr start_again_;

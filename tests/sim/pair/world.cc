@@ -149,7 +149,9 @@ void World::machine_turned(Machine&) {
 void World::machine_told(Machine& machine, const std::string& event) {
     note(machine.link_path() + ": " + event);
     if (event.find("this VM has been given up") != std::string::npos) machine.resigned_at = timeline_.now();
-    if (&machine != primary_ || !secondary_ || event.find("COLO_PROXY_MODE {\"mode\":\"lockstep\"") != 0 || is_formed_) return;
+    if (!secondary_ || is_formed_ || event.find("COLO_PROXY_MODE {\"mode\":\"lockstep\"") != 0) return;
+    // From here on it may take over.
+    if (&machine != secondary_) return violated("protected by a secondary that does not know it");
     is_formed_ = true;
     lone_ = nullptr;
     ++result_.pairs;

@@ -192,6 +192,21 @@ TEST_F(ProtectedVmTest, StartsByItselfWhenTheVmRuns) {
     served_until([&] { return primary.mode() == "lockstep"; });
 }
 
+/// Else the primary might die, and the secondary, who knows of no pair, would not take over.
+TEST_F(ProtectedVmTest, NobodyIsToldOfAPairThatTheSecondaryDoesNotKnow) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    std::optional<std::string> said;
+    begin(primary, said);
+    load(secondary);
+    served_until([&] {
+        EXPECT_TRUE(!said || secondary.mode() == "lockstep");
+        return said.has_value();
+    });
+    EXPECT_EQ(*said, "");
+    EXPECT_EQ(primary.mode(), "lockstep");
+}
+
 TEST_F(ProtectedVmTest, InputStopsBeforeTheMigrationMayFinish) {
     Proxy& primary = proxy("a", Role::kPrimary);
     Proxy& secondary = proxy("b", Role::kSecondary);
