@@ -72,9 +72,7 @@ void FedFlow::note_edge(const SegmentNumbers& segment, uint16_t window) {
 }
 
 bool FedFlow::is_outstanding(const SegmentNumbers& segment) const {
-    const bool is_earlier = has(kIsn) && segment.seq < isn_;
-    const bool is_acked = has(kClientAck) && segment.end <= client_ack_;
-    return has(kVm) && segment.end <= vm_next_ && !is_earlier && !is_acked;
+    return !has(kClientAck) || segment.end > client_ack_;
 }
 
 bool FedFlow::calls_for_ack(const SegmentNumbers& segment) const {

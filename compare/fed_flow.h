@@ -29,7 +29,8 @@ struct HeldFrame {
 
 class FedFlow {
   public:
-    FedFlow(const FlowKey& its_key, uint32_t epoch) : key(its_key), epoch_(epoch) {}
+    FedFlow(const FlowKey& its_key, uint64_t its_connection, uint32_t epoch)
+        : key(its_key), connection(its_connection), epoch_(epoch) {}
 
     /// The VM has become a copy: what it said before, and what was mapped for it, is void.
     void enter_epoch(uint32_t epoch);
@@ -39,7 +40,7 @@ class FedFlow {
     /// False: `syn` begins another connection, for which there has to be another FedFlow.
     bool continues(const SegmentNumbers& syn) const;
     void vm_sent(const SegmentNumbers& segment, const PacketView& view);
-    /// Sent in this connection, and not acked as a whole.
+    /// Of what the VM has sent in this connection: it is not acked as a whole.
     bool is_outstanding(const SegmentNumbers& segment) const;
     /// Whether the client, who has had all this already, would answer it at once.
     bool calls_for_ack(const SegmentNumbers& segment) const;
@@ -71,6 +72,7 @@ class FedFlow {
     static constexpr Time kAnswerPause = milliseconds(100);
 
     FlowKey key;
+    uint64_t connection;   ///< never another one's
     bool touched = false;  ///< used since eviction last looked
     Fifo<HeldFrame, &HeldFrame::next> held;
     uint32_t held_bytes = 0;

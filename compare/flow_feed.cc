@@ -115,23 +115,33 @@ void FlowFeed::pass_all(FedFlow& flow) {
     while (!flow.held.empty()) pass_front(flow);
 }
 
-void FlowFeed::output(const PacketView& view, Time now) {
-    if (!view.is_tcp() || has_ended_) return;
+std::optional<VmSegment> FlowFeed::output(const PacketView& view, Time now) {
+    if (!view.is_tcp() || has_ended_) return std::nullopt;
     const SegmentNumbers segment(view);
     FedFlow* flow = vm_flow(key_of_output(view), segment);
-    if (!flow) return;
+    if (!flow) return std::nullopt;
     flow->vm_sent(segment, view);
     pass_what_fits(*flow);
-    if (flow->is_closed()) return erase(*flow);
-    const auto ack = flow->calls_for_ack(segment) ? flow->ack() : std::nullopt;
-    if (!ack || !flow->may_answer(now)) return;
+    const VmSegment said{flow->connection, segment};
+    if (flow->is_closed()) {
+        erase(*flow);
+    } else if (flow->calls_for_ack(segment)) {
+        answer(*flow, view, now);
+    }
+    return said;
+}
+
+/// In the client's name.
+void FlowFeed::answer(FedFlow& flow, const PacketView& view, Time now) {
+    const auto ack = flow.ack();
+    if (!ack || !flow.may_answer(now)) return;
     ++counters_.answers;
     sink_.to_vm(make_pure_ack(pool_, view, AckSender::kOther, *ack));
 }
 
-bool FlowFeed::is_outstanding(const PacketView& view) {
-    FedFlow* flow = view.is_tcp() ? find(key_of_output(view)) : nullptr;
-    return flow && flow->is_outstanding(SegmentNumbers(view));
+bool FlowFeed::is_outstanding(const FlowKey& key, const VmSegment& segment) {
+    const FedFlow* flow = find(key);
+    return flow && flow->connection == segment.connection && flow->is_outstanding(segment.numbers);
 }
 
 /// The flow that a segment of the VM belongs to; null: none, any more.
@@ -168,7 +178,7 @@ FedFlow* FlowFeed::find(const FlowKey& key) {
 
 FedFlow& FlowFeed::create(const FlowKey& key) {
     if (index_.size() >= max_flows_) make_room();
-    FedFlow* flow = index_.make(key, epoch_);
+    FedFlow* flow = index_.make(key, ++connections_, epoch_);
     flows_.push_back(flow);
     return *flow;
 }

@@ -37,6 +37,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "compare/fed_flow.h"
 #include "compare/flow_index.h"
@@ -73,6 +74,12 @@ struct FlowFeedCounters {
     }
 };
 
+/// What the VM has said, in its own numbers.
+struct VmSegment {
+    uint64_t connection;  ///< FedFlow::connection
+    SegmentNumbers numbers;
+};
+
 class FlowFeed {
   public:
     static constexpr uint32_t kMaxHeldBytes = 256u << 10;  ///< of a flow
@@ -87,11 +94,12 @@ class FlowFeed {
 
     /// A frame for the VM, and its view.
     void input(Frame frame, const PacketView& view);
-    /// A frame of the VM, in its own numbers.
-    void output(const PacketView& view, Time now);
+    /// A frame of the VM, in its own numbers. What it says in which connection; nothing: in none that is known.
+    std::optional<VmSegment> output(const PacketView& view, Time now);
 
-    /// Whether the VM has sent this in the connection that it is in, and the client has not acked all of it.
-    bool is_outstanding(const PacketView& view);
+    /// Whether the connection is still the one that has the flow's ports, and its client has not acked all of
+    /// the segment.
+    bool is_outstanding(const FlowKey& key, const VmSegment& segment);
 
     /// All that waits goes to the VM.
     void flush();
@@ -120,8 +128,10 @@ class FlowFeed {
     void pass_front(FedFlow& flow);
     Frame stamped(Frame frame, uint32_t tsval);
     void pass_all(FedFlow& flow);
+    void answer(FedFlow& flow, const PacketView& view, Time now);
 
     uint32_t max_flows_;
+    uint64_t connections_ = 0;  ///< that there have been
     uint32_t epoch_ = 0;
     bool has_ended_ = false;
     FlowIndex<FedFlow> index_;

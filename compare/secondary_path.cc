@@ -5,9 +5,12 @@
 
 namespace colo {
 
-SecondaryPath::SecondaryPath(uint32_t max_flows, const FlowHash& hash, FramePool& pool,
-                             FlowMapper& mapper, Announcer& announcer, Outside& outside)
-    : mapper_(mapper),
+SecondaryPath::SecondaryPath(uint32_t max_flows, Comparer comparer, const FlowHash& hash,
+                             FramePool& pool, FlowMapper& mapper, Announcer& announcer,
+                             Outside& outside)
+    : comparer_(comparer),
+      pool_(pool),
+      mapper_(mapper),
       announcer_(announcer),
       outside_(outside),
       neighbours_(pool, *this, hash),
@@ -16,7 +19,7 @@ SecondaryPath::SecondaryPath(uint32_t max_flows, const FlowHash& hash, FramePool
 void SecondaryPath::from_peer(Frame&& frame, Time now) {
     now_ = now;
     PacketView view = parse(frame.bytes(), frame.wire_size());
-    neighbours_.input(view);
+    if (is_linked() && !is_alone_) neighbours_.input(view);
     Frame mapped = mapper_.input(std::move(frame), view, now);
     feed_.input(std::move(mapped), view);
 }
@@ -28,11 +31,19 @@ void SecondaryPath::from_vm(Frame&& frame, std::optional<uint32_t> epoch, Time n
         return;
     }
     PacketView view = parse(frame.bytes(), frame.wire_size());
-    if (neighbours_.output(frame, view, now)) return;
-    feed_.output(view, now);
-    unheard_.sent(frame, view);
+    if (is_alone_) return outside_.from_vm(map_output(std::move(frame), view), *epoch, now);
+    if (is_linked() && neighbours_.output(frame, view, now)) return;
+    const auto said = feed_.output(view, now);
     announcer_.learn(view);
-    outside_.to_peer(mapper_.output_for_comparator(std::move(frame), view, now), *epoch);
+    Frame mapped = map_output(std::move(frame), view);
+    if (said) unheard_.sent(mapped, *said);
+    outside_.from_vm(std::move(mapped), *epoch, now);
+}
+
+/// Of a VM that goes on alone base is all there is.
+Frame SecondaryPath::map_output(Frame frame, PacketView& view) {
+    return is_linked() ? mapper_.output_for_comparator(std::move(frame), view, now_)
+                       : mapper_.output(std::move(frame), view, now_);
 }
 
 void SecondaryPath::tick(Time now) {
@@ -40,7 +51,7 @@ void SecondaryPath::tick(Time now) {
     neighbours_.tick(now);
 }
 
-Time SecondaryPath::next_deadline() const { return neighbours_.next_deadline(); }
+Time SecondaryPath::next_deadline() const { return is_alone_ ? kNever : neighbours_.next_deadline(); }
 
 void SecondaryPath::flush(Time now) {
     now_ = now;
@@ -53,9 +64,16 @@ void SecondaryPath::begin_epoch() {
     unheard_.fence();
 }
 
+void SecondaryPath::look_away(Time now) {
+    flush(now);
+    feed_.fence();
+    unheard_.fence();
+}
+
 std::vector<Frame> SecondaryPath::end(Time now) {
     now_ = now;
-    std::vector<Frame> unheard = unheard_.take(feed_);
+    is_alone_ = true;
+    std::vector<Frame> unheard = unheard_.take(feed_, pool_);
     feed_.failover();
     return unheard;
 }

@@ -2,10 +2,16 @@
 // The way of a NIC's frames beside the secondary's VM:
 //
 //   mirrored --> [neighbours] --> [base and delta] --> [feed: the window] --> VM
-//   primary <------------------ [base] <-- [neighbours, feed: answers] <----- VM
+//   primary <------------- [numbers] <-- [neighbours, feed: answers] <------- VM
 //
-// Pure: frames and the time come in, frames go out. Nothing of the VM reaches the network. When the VM
-// goes on alone the mapper and the addresses that were learnt are handed on (end()).
+// Pure: frames and the time come in, frames go out. Who compares the output is linked, or is not:
+//
+//   kLinked    it knows each connection's delta, and wants the VM's numbers less the base; it has an uplink
+//              for questions about neighbours.
+//   kUnlinked  it knows nothing (QEMU's, too): it gets the client's numbers, and the questions.
+//
+// When the VM goes on alone (end()) what passes here is mapped, and nothing else: the mapper has its base, the
+// announcer the addresses that were learnt.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +26,17 @@
 
 namespace colo {
 
+enum class Comparer : uint8_t { kLinked, kUnlinked };
+
 class SecondaryPath final : private NeighbourSink, private FlowFeedSink {
   public:
     /// Where frames go. Called from within calls into the path; must not call it.
     class Outside {
       public:
         virtual void to_vm(Frame&& frame, Time now) = 0;
-        /// To be compared with the primary's.
-        virtual void to_peer(const Frame& frame, uint32_t epoch) = 0;
-        /// A question for the primary's uplink.
+        /// To be compared with the primary's, or of a VM that goes on alone.
+        virtual void from_vm(Frame&& frame, uint32_t epoch, Time now) = 0;
+        /// A question for the primary's uplink. kLinked only.
         virtual void ask_at_peer(const Frame& frame) = 0;
 
       protected:
@@ -36,8 +44,8 @@ class SecondaryPath final : private NeighbourSink, private FlowFeedSink {
     };
 
     /// All references must outlive the path.
-    SecondaryPath(uint32_t max_flows, const FlowHash& hash, FramePool& pool, FlowMapper& mapper,
-                  Announcer& announcer, Outside& outside);
+    SecondaryPath(uint32_t max_flows, Comparer comparer, const FlowHash& hash, FramePool& pool,
+                  FlowMapper& mapper, Announcer& announcer, Outside& outside);
     SecondaryPath(const SecondaryPath&) = delete;
     SecondaryPath& operator=(const SecondaryPath&) = delete;
 
@@ -52,6 +60,8 @@ class SecondaryPath final : private NeighbourSink, private FlowFeedSink {
     void flush(Time now);
     /// The VM is, or will be, a copy of the primary.
     void begin_epoch();
+    /// Frames pass by from now on, unseen: nothing waits, and nothing is known of what was said last.
+    void look_away(Time now);
     /// The VM goes on alone. What it has said last and its clients may not have heard, in its own numbers.
     std::vector<Frame> end(Time now);
 
@@ -66,12 +76,18 @@ class SecondaryPath final : private NeighbourSink, private FlowFeedSink {
     // FlowFeedSink
     void to_vm(Frame frame) override { outside_.to_vm(std::move(frame), now_); }
 
+    bool is_linked() const { return comparer_ == Comparer::kLinked; }
+    Frame map_output(Frame frame, PacketView& view);
+
+    const Comparer comparer_;
+    FramePool& pool_;
     FlowMapper& mapper_;
     Announcer& announcer_;
     Outside& outside_;
     NeighbourProxy neighbours_;
     FlowFeed feed_;
     UnheardOutput unheard_;
+    bool is_alone_ = false;
     Time now_{0};
     uint64_t dropped_ = 0;  ///< sent while the VM was no copy of the primary
 };

@@ -7,6 +7,9 @@
 // Not a SYN: the client may have got the other VM's, whose offset was lost with its host. Then its first ack
 // tells (of a handshake that is unfinished at a failover), and must come first.
 //
+// Kept is the frame as it went on its way, mapped: a handle on one that is still to be mapped would cost a
+// copy (Frame::is_shared()). take() puts it back into the VM's own numbers.
+//
 // Bounded: the latest kMostFrames of a NIC. What is older, or no TCP, is left to the VM and to the client.
 #pragma once
 
@@ -24,16 +27,23 @@ class UnheardOutput {
   public:
     static constexpr size_t kMostFrames = 256;
 
-    /// A frame of the VM, in its own numbers, and its view. Keeps a handle, if it takes an acknowledgement.
-    void sent(const Frame& frame, const PacketView& view);
+    /// `frame`: of the VM, on its way, whatever its numbers. Keeps a handle, if the segment takes an
+    /// acknowledgement.
+    void sent(const Frame& frame, const VmSegment& segment);
     /// The VM has become a copy of another: what it said does not count.
     void fence();
-    /// Those which no client has acked as far as `feed` knows, in order; none is kept.
-    std::vector<Frame> take(FlowFeed& feed);
+    /// Those which no client has acked as far as `feed` knows, in order and in the VM's numbers; none is
+    /// kept. `pool`, for copies, must outlive them.
+    std::vector<Frame> take(FlowFeed& feed, FramePool& pool);
 
   private:
-    std::array<Frame, kMostFrames> frames_;
-    size_t next_ = 0;  ///< where the next frame goes: the oldest's place
+    struct Said {
+        Frame frame;
+        std::optional<VmSegment> segment;  ///< as the VM said it
+    };
+
+    std::array<Said, kMostFrames> said_;
+    size_t next_ = 0;  ///< where the next one goes: the oldest's place
 };
 
 }  // namespace colo

@@ -4,16 +4,17 @@
 // compare/flow_mapper.h, which learns the offsets from the clients' acks here, as QEMU's filter does. Beyond
 // that one the VM is kept fed as its primary is: see compare/flow_feed.h.
 //
-// With link= the primary announces them, and the VM is fed as its primary is (compare/secondary_path.h). Its
-// frames then leave in its own numbers (less the base): the comparator at the other end knows them. A table
-// that is full of live connections asks the primary for a checkpoint.
+// With link= the primary announces them, and answers the VM's questions for neighbours. The VM's frames then leave
+// in its own numbers (less the base): the comparator at the other end knows them. A table that is full of live
+// connections asks the primary for a checkpoint. Both ways: compare/secondary_path.h.
 //
-// When the VM goes on alone its addresses are announced, so that the network finds it here; a link, by then
-// with a new secondary, is told what remains of the old numbers.
-#include <optional>
+// When the VM goes on alone its addresses are announced, so that the network finds it here, and what it said last
+// is said again; a link, by then with a new secondary, is told what remains of the old numbers.
+#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "compare/announcer.h"
-#include "compare/flow_feed.h"
 #include "compare/flow_mapper.h"
 #include "compare/secondary_path.h"
 #include "filter/colo_link.h"
@@ -30,7 +31,6 @@ namespace {
 class FilterRewriter final : public Filter,
                              private AnnouncementSink,
                              private BaseObserver,
-                             private FlowFeedSink,
                              private SecondaryPath::Outside,
                              private LinkNic::User {
   public:
@@ -41,49 +41,39 @@ class FilterRewriter final : public Filter,
           max_connections_(static_cast<uint32_t>(
               options.take_uint("max-connections", 1'000'000, 1, 100'000'000))),
           mapper_(max_connections_, link_ ? Learning::kAnnounced : Learning::kFromAcks, host.hash(), host.pool()),
-          feed_(max_connections_, host.hash(), host.pool(), *this),
           announcer_(host.pool(), *this, host.hash()),
+          path_(max_connections_, link_ ? Comparer::kLinked : Comparer::kUnlinked, host.hash(), host.pool(), mapper_,
+                announcer_, *this),
           timer_(host.loop(), [this] { tick(); }) {}
 
     void complete() override {
-        if (link_) {
-            SecondaryPath::Outside& outside = *this;
-            path_.emplace(max_connections_, host().hash(), host().pool(), mapper_, announcer_, outside);
-            nic_.join(link_.find(host(), what()), *this);
-        }
+        if (link_) nic_.join(link_.find(host(), what()), *this);
         Filter::complete();
     }
 
     bool rewrites() const override { return true; }
 
     void frame(Frame&& frame, Direction direction, Time now) override {
-        if (path_) return along_path(std::move(frame), direction, now);
-        PacketView view = parse(frame.bytes(), frame.wire_size());
-        now_ = now;
         if (direction == Direction::kTx) {
-            Frame mapped = mapper_.input(std::move(frame), view, now);
-            return feed_.input(std::move(mapped), view);
+            path_.from_peer(std::move(frame), now);
+        } else {
+            path_.from_vm(std::move(frame), nic_ ? nic_->epoch() : 0, now);
         }
-        if (!is_alone_) announcer_.learn(view);
-        feed_.output(view, now);
-        pass_on(mapper_.output(std::move(frame), view, now), direction, now);
+        if (!nic_ || is_alone_) return;
+        look_at_room();
+        set_timer();
     }
 
     void fenced() override {
-        if (path_) return;
-        mapper_.fence();
-        feed_.fence();
+        if (!nic_) path_.begin_epoch();
     }
 
     bool failed_over(Time now) override {
-        if (path_) path_->end(now);
-        path_.reset();
         is_alone_ = true;
-        now_ = now;
-        feed_.failover();
+        unheard_ = path_.end(now);
         mapper_.failover(now);
         announcer_.start(now);
-        timer_.set(announcer_.next_deadline());
+        set_timer();
         log_info(what(), "the VM goes on alone");
         return true;
     }
@@ -96,7 +86,7 @@ class FilterRewriter final : public Filter,
         mapper_.counters().for_each([&](const char* name, const uint64_t& counter) {
             all.push_back({name, "uint64", [&counter] { return Value(counter); }});
         });
-        feed_.counters().for_each([&](const char* name, const uint64_t& counter) {
+        path_.feed().counters().for_each([&](const char* name, const uint64_t& counter) {
             all.push_back({name, "uint64", [&counter] { return Value(counter); }});
         });
         all.push_back({"link", "string", [this] { return Value(link_.link); },
@@ -106,16 +96,6 @@ class FilterRewriter final : public Filter,
     }
 
   private:
-    void along_path(Frame&& frame, Direction direction, Time now) {
-        if (direction == Direction::kTx) {
-            path_->from_peer(std::move(frame), now);
-        } else {
-            path_->from_vm(std::move(frame), nic_->epoch(), now);
-        }
-        look_at_room();
-        timer_.set(path_->next_deadline());
-    }
-
     /// Once an epoch: the next one empties the table. What is lost is asked for again.
     void look_at_room() {
         const uint64_t no_room = mapper_.counters().no_room;
@@ -124,21 +104,13 @@ class FilterRewriter final : public Filter,
         if (!has_asked_) has_asked_ = nic_->want_checkpoint("no room for another connection");
     }
 
-    // FlowFeedSink
-    void to_vm(Frame frame) override { pass_on(std::move(frame), Direction::kTx, now_); }
-    /// What passes while the filter is off the feed does not see.
     void status_changed() override {
-        if (is_on() || path_) return;
-        now_ = host().loop().now();
-        feed_.flush();
-        feed_.fence();
+        if (!is_on()) path_.look_away(host().loop().now());
     }
 
     // SecondaryPath::Outside
     void to_vm(Frame&& frame, Time now) override { pass_on(std::move(frame), Direction::kTx, now); }
-    void to_peer(const Frame& frame, uint32_t) override {
-        pass_on(frame.share(), Direction::kRx, host().loop().now());
-    }
+    void from_vm(Frame&& frame, uint32_t, Time now) override { pass_on(std::move(frame), Direction::kRx, now); }
     void ask_at_peer(const Frame& frame) override { nic_->ask(frame); }
 
     // LinkNic::User
@@ -147,15 +119,15 @@ class FilterRewriter final : public Filter,
         if (up && is_alone_) tell_all();
     }
     void offsets_told(const OffsetMessage& message, bool is_current, Time now) override {
-        if (path_) learn_offsets(mapper_, message, is_current, now);
+        if (!is_alone_) learn_offsets(mapper_, message, is_current, now);
     }
     /// The VM is, or will be, a copy of the primary: what it has sent and we have not read is of the epoch
     /// that ends.
     void epoch_will_begin() override {
-        if (!path_) return;
-        path_->flush(host().loop().now());
+        if (is_alone_) return;
+        path_.flush(host().loop().now());
         host().netdev(what(), "netdev", options().netdev).drain();
-        path_->begin_epoch();
+        path_.begin_epoch();
         has_asked_ = false;
     }
 
@@ -182,20 +154,24 @@ class FilterRewriter final : public Filter,
     }
     void tick() {
         const Time now = host().loop().now();
-        if (path_) path_->tick(now);
+        path_.tick(now);
         announcer_.tick(now);
-        timer_.set(path_ ? path_->next_deadline() : announcer_.next_deadline());
+        for (Frame& frame : std::exchange(unheard_, {})) path_.from_vm(std::move(frame), 0, now);
+        set_timer();
+    }
+    void set_timer() {
+        const Time due = std::min(path_.next_deadline(), announcer_.next_deadline());
+        timer_.set(unheard_.empty() ? due : host().loop().now());
     }
 
     LinkName link_;
     bool vnet_;
     uint32_t max_connections_;
     bool is_alone_ = false;  ///< the addresses are known
-    Time now_{0};
     FlowMapper mapper_;
-    FlowFeed feed_;  ///< without a link, and of a VM that goes on alone
     Announcer announcer_;
-    std::optional<SecondaryPath> path_;  ///< with a link, until the VM goes on alone
+    SecondaryPath path_;
+    std::vector<Frame> unheard_;  ///< to be said when all filters know that the VM goes on alone
     Timer timer_;
     uint64_t no_room_seen_ = 0;
     bool has_asked_ = false;  ///< in this epoch, for a checkpoint

@@ -48,8 +48,8 @@ void Nic::become_secondary() {
     SecondaryPath::Outside& outside = *this;
     mapper_ = std::make_unique<FlowMapper>(config_.max_connections, Learning::kAnnounced, host_.hash(),
                                            host_.pool());
-    secondary_ = std::make_unique<SecondaryPath>(config_.max_connections, host_.hash(), host_.pool(), *mapper_,
-                                                 announcer_, outside);
+    secondary_ = std::make_unique<SecondaryPath>(config_.max_connections, Comparer::kLinked, host_.hash(),
+                                                 host_.pool(), *mapper_, announcer_, outside);
     touched();
 }
 
@@ -108,7 +108,7 @@ void Nic::mirror(const Frame& frame) {
         owner_.send_packet(static_cast<uint32_t>(PacketKind::kFrame), *this, *epoch, frame.bytes());
 }
 
-void Nic::to_peer(const Frame& frame, uint32_t epoch) {
+void Nic::from_vm(Frame&& frame, uint32_t epoch, Time) {
     owner_.send_packet(static_cast<uint32_t>(PacketKind::kFrame), *this, epoch, frame.bytes());
 }
 

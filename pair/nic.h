@@ -116,7 +116,7 @@ class Nic final : private PrimaryPath::Outside,
     void mirror(const Frame& frame) override;
     void announce(const FlowKey& flow, const Announcement& announced) override;
     void wants_checkpoint(const CheckpointRequest& request) override;
-    void to_peer(const Frame& frame, uint32_t epoch) override;
+    void from_vm(Frame&& frame, uint32_t epoch, Time now) override;
     void ask_at_peer(const Frame& frame) override;
     // AnnouncementSink
     void announce(Frame frame) override { uplink_outlet_.send(std::move(frame), now()); }

@@ -246,6 +246,16 @@ class Rewriter(Filters):
         self.assertEqual(self.tx(p.input(0)), [p.input(0)])
         self.assertEqual(self.rx(p.output(0, b"x")), [p.output(0, b"x")])
 
+    def test_says_again_what_no_client_has_acked_when_the_vm_goes_on_alone(self):
+        self.start("filter-rewriter,id=w0,netdev=hn0,queue=all")
+        p, s = Connection(1000), Connection(70_000)
+        self.tx(p.syn())
+        self.rx(s.syn_ack())
+        self.tx(p.input(0))
+        self.rx(s.output(0, b"heard"), s.output(5, b"unheard"))
+        self.tx(p.input(0, read=5))
+        self.qmp("colo-proxy-failover")
+        self.assertIn(p.output(5, b"unheard"), self.uplink.frames(3))  # the others announce the address
 
     def test_announces_the_addresses_of_a_vm_that_goes_on_alone(self):
         self.start("filter-rewriter,id=w0,netdev=hn0,queue=all")

@@ -227,6 +227,14 @@ class Offsets(Linked):
             self.assertEqual(self.pvm.frame(), pvm.input(0, read=offset + 1000))
             self.assertEqual(self.svm.frame(), svm.input(0, read=offset + 1000))
 
+    def test_what_the_secondary_has_no_room_for_waits_and_is_counted(self):
+        self.start()
+        pvm, svm = self.shake_hands()
+        size = 16384  # four are one byte more than a VM's window
+        self.up.send(*[pvm.input(size * i, bytes([i]) * size) for i in range(4)])
+        eventually(lambda: self.sec.qmp.get("/objects/rw0", "feed-held") == 1, "it is held")
+        self.assertEqual([self.svm.frame() for _ in range(3)], [svm.input(size * i, bytes([i]) * size) for i in range(3)])
+
     def test_at_a_checkpoint_the_secondary_becomes_the_primary(self):
         self.start()
         pvm, svm = self.shake_hands()
@@ -294,11 +302,12 @@ class Ends(Linked):
         self.assertEqual(self.sec.qmp.event("COLO_PROXY_DROP"), {"where": "filter-redirector 'f0'",
                                                                  "reason": "no-primary", "count": 1})
         self.sec.qmp("colo-proxy-failover")
-        self.svm.send(svm.output(0, b"said by a survivor", PSH))
-        expected = pvm.output(0, b"said by a survivor", PSH)
-        self.assertEqual(next(frame for frame in iter(self.sup.frame, None) if frame[12:14] == b"\x08\0"), expected)
-        self.sup.send(pvm.input(0, b"go on", PSH, read=18))
-        self.assertEqual(self.svm.frame(), svm.input(0, b"go on", PSH, read=18))
+        output = (frame for frame in iter(self.sup.frame, None) if frame[12:14] == b"\x08\0")
+        self.assertEqual(next(output), pvm.output(0, b"nobody has compared this", PSH), "it is said again")
+        self.svm.send(svm.output(24, b"said by a survivor", PSH))
+        self.assertEqual(next(output), pvm.output(24, b"said by a survivor", PSH))
+        self.sup.send(pvm.input(0, b"go on", PSH, read=42))
+        self.assertEqual(self.svm.frame(), svm.input(0, b"go on", PSH, read=42))
 
     def test_a_survivor_tells_its_new_secondary_what_remains_of_the_old_numbers(self):
         self.start()

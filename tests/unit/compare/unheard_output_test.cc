@@ -27,9 +27,8 @@ class Unheard : public testing::Test, protected FlowFeedSink {
     }
     void says(const FrameBuilder& builder) {
         const Frame frame = pool_.copy(builder.build());
-        const PacketView view = parse(frame.bytes(), frame.wire_size());
-        feed_.output(view, now_);
-        unheard_.sent(frame, view);
+        const auto said = feed_.output(parse(frame.bytes(), frame.wire_size()), now_);
+        if (said) unheard_.sent(frame, *said);
     }
     void says(uint32_t seq, size_t size, uint16_t port = 40000) { says(vm(seq, port).payload(pattern(size))); }
     void client_acks(uint32_t ack, uint16_t port = 40000) {
@@ -40,7 +39,7 @@ class Unheard : public testing::Test, protected FlowFeedSink {
     /// Where they begin.
     Begins taken() {
         Begins begins;
-        for (const Frame& frame : unheard_.take(feed_))
+        for (const Frame& frame : unheard_.take(feed_, pool_))
             begins.push_back(parse(frame.bytes(), frame.wire_size()).seq.raw());
         return begins;
     }
@@ -107,6 +106,15 @@ TEST_F(Unheard, IsNotOfAnEarlierConnectionWhoseNumbersAreThoseOfTheNewOneToo) {
     says(vm(kVmBegin - 1).flags(kSyn | kAck));
     says(kVmBegin, 200);
     EXPECT_EQ(taken(), (Begins{7001, kVmBegin}));
+}
+
+/// Nor is one whose SYN has fallen out of what is kept.
+TEST_F(Unheard, IsNotOfAnEarlierConnectionWhoseSuccessorHasSaidMuch) {
+    says(kVmBegin + 100, 50);
+    says(vm(kVmBegin - 1).flags(kSyn | kAck));
+    for (uint32_t i = 1; i < UnheardOutput::kMostFrames; ++i) says(7001 + i, 1, 40001);
+    client_acks(9001, 40001);
+    EXPECT_EQ(taken(), Begins{});
 }
 
 TEST_F(Unheard, IsNotOfAConnectionThatIsOver) {
