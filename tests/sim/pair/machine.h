@@ -43,8 +43,9 @@ class Machine {
 
     /// Nobody may hear of it any more.
     bool is_retired = false;
-    /// What it had let out before is on its way for kFlushes.
+    /// It has resigned, or noticed that its link is lost: what it had let out before is on its way for kFlushes.
     std::optional<Time> resigned_at;
+    std::optional<Time> lost_at;
     static constexpr Time kFlushes = milliseconds(1);
     /// Of its pair, or its last one. The peer is who it fences.
     Machine* peer = nullptr;

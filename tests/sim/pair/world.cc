@@ -149,6 +149,8 @@ void World::machine_turned(Machine&) {
 void World::machine_told(Machine& machine, const std::string& event) {
     note(machine.link_path() + ": " + event);
     if (event.find("this VM has been given up") != std::string::npos) machine.resigned_at = timeline_.now();
+    if (event.find("COLO_PROXY_PEER {\"state\":\"lost\"") == 0) machine.lost_at = timeline_.now();
+    if (event.find("COLO_PROXY_PEER {\"state\":\"connected\"") == 0) machine.lost_at.reset();
     if (!secondary_ || is_formed_ || event.find("COLO_PROXY_MODE {\"mode\":\"lockstep\"") != 0) return;
     // From here on it may take over.
     if (&machine != secondary_) return violated("protected by a secondary that does not know it");
@@ -278,12 +280,14 @@ void World::machine_sent(Machine& machine, const std::string& frame) {
 }
 
 void World::judge(Machine& machine) {
-    const bool is_silent = machine.resigned_at && timeline_.now() > *machine.resigned_at + Machine::kFlushes;
-    if (machine.is_retired || is_silent) return violated("a VM that was given up speaks: " + machine.link_path());
+    const auto is_past = [this](const std::optional<Time>& at) { return at && timeline_.now() > *at + Machine::kFlushes; };
+    // A primary that has not noticed yet that its link is lost lets out what both VMs have said.
+    const bool is_compared = machine.end == 0 && machine.proxy().is_paired() && !is_past(machine.lost_at);
+    if (is_past(machine.resigned_at) || (machine.is_retired && !is_compared))
+        return violated("a VM that was given up speaks: " + machine.link_path());
     if (!secondary_) return;
     const bool is_secondary = &machine == secondary_;
     if (is_secondary && !is_formed_) return violated("a secondary that never was a copy speaks");
-    // A primary that has not noticed yet that its link is lost lets out what both VMs have said.
     const bool is_alone = is_secondary || !(machine.proxy().is_paired() || machine.resigned_at);
     if (!is_alone || !is_formed_) return;
     if (lone_ && lone_ != &machine) return violated("two survivors");
