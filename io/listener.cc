@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <memory>
 #include <stdexcept>
 
 #include "io/socket_address.h"
@@ -40,35 +39,20 @@ bool left_behind(const std::string& path) {
     throw std::runtime_error("unix:" + path + ": another process listens there");
 }
 
-bool is_loopback(const sockaddr* address) {
-    if (address->sa_family == AF_INET) {
-        const auto* v4 = reinterpret_cast<const sockaddr_in*>(address);
-        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+bool is_loopback(const SocketAddress& address) {
+    if (address.family() == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address.storage);
+        return ntohl(v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
     }
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);
-    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address.storage);
+    return address.family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
-struct FreeAddresses {
-    void operator()(addrinfo* list) const { freeaddrinfo(list); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-Addresses resolve(const ListenAddress& address, const std::string& name) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    addrinfo* found = nullptr;
-    const int error = getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
-    if (error != 0) throw std::runtime_error(name + ": " + gai_strerror(error));
-    return Addresses(found);
-}
-
-FileDescriptor bind_and_listen(const addrinfo& at) {
-    FileDescriptor fd(socket(at.ai_family, kSocketFlags, 0));
+FileDescriptor bind_and_listen(const SocketAddress& at) {
+    FileDescriptor fd(socket(at.family(), kSocketFlags, 0));
     const int on = 1;
     setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd.get(), at.ai_addr, at.ai_addrlen) != 0 || ::listen(fd.get(), kBacklog) != 0)
+    if (bind(fd.get(), at.get(), at.size) != 0 || ::listen(fd.get(), kBacklog) != 0)
         return {};
     return fd;
 }
@@ -118,12 +102,12 @@ void Listener::listen_on_path(const std::string& path) {
 
 void Listener::listen_on_host(const ListenAddress& address, Reach reach) {
     name_ = "tcp:" + address.host + ":" + address.port;
-    const Addresses addresses = resolve(address, name_);
-    for (const addrinfo* at = addresses.get(); at; at = at->ai_next) {
-        if (reach == Reach::kLoopback && !is_loopback(at->ai_addr)) {
+    const auto addresses = resolve(address.host, address.port, SOCK_STREAM);
+    for (const SocketAddress& at : addresses) {
+        if (reach == Reach::kLoopback && !is_loopback(at)) {
             throw std::runtime_error(name_ + ": only a loopback address is possible here");
         }
-        if ((fd_ = bind_and_listen(*at))) break;
+        if ((fd_ = bind_and_listen(at))) break;
     }
     if (!fd_) throw_errno(name_);
     name_ = bound_name(fd_.get());

@@ -8,8 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "link/link_connector.h"
-#include "link/link_listener.h"
+#include "link/sole_link.h"
 #include "pair/peer_message.h"
 
 namespace colo {
@@ -24,7 +23,7 @@ struct PeerLinkOptions {
     MakeTls client_tls;
 };
 
-class PeerLink final : private LinkListener::Owner, private LinkConnector::Owner, private LinkUser {
+class PeerLink final : private SoleLink::Owner, private LinkUser {
   public:
     /// Called from the loop. Must not destroy the PeerLink.
     class Owner {
@@ -61,10 +60,10 @@ class PeerLink final : private LinkListener::Owner, private LinkConnector::Owner
     void hang_up(const std::string& why);
     /// Neither listens nor connects any more.
     void stop(const std::string& why);
-    bool is_listening() const { return listener_ != nullptr; }
+    bool is_listening() const { return link_.is_listening(); }
 
     /// nullptr: nobody is there.
-    LinkSession* session() { return peer_ ? session_ : nullptr; }
+    LinkSession* session() { return peer_ ? link_.session() : nullptr; }
     const std::optional<PeerIdentity>& peer() const { return peer_; }
     /// Why nobody is there.
     const std::string& problem() const { return problem_; }
@@ -75,12 +74,10 @@ class PeerLink final : private LinkListener::Owner, private LinkConnector::Owner
     bool say(PeerProcedure procedure, const std::string& text);
 
   private:
-    // LinkListener::Owner
-    void link_accepted(std::unique_ptr<LinkConnection> connection) override;
-    void link_refused(const std::string& where, const LinkStatus& why) override;
-    // LinkConnector::Owner
-    void link_connected(LinkConnection& connection) override;
-    void link_failed(const LinkStatus& why) override;
+    // SoleLink::Owner
+    std::string objection(const Hello& peer) override;
+    void link_began(LinkSession& session, const std::string& where) override;
+    void link_failed(const std::string& why) override;
     // LinkUser
     void link_up(const Hello&) override {}
     void link_over(const LinkStatus& status) override;
@@ -92,12 +89,8 @@ class PeerLink final : private LinkListener::Owner, private LinkConnector::Owner
     void stream_offered(std::unique_ptr<Stream> stream) override;
 
     LinkEndpoint endpoint(bool connects, const ListenAddress& address) const;
-    void listen_for(const ListenAddress& address);
-    void begin(LinkSession& session, const std::string& where);
     void introduced(Bytes payload);
 
-    EventLoop& loop_;
-    FramePool& pool_;
     PeerLinkOptions options_;
     Owner& owner_;
     PeerIdentity identity_;
@@ -105,12 +98,8 @@ class PeerLink final : private LinkListener::Owner, private LinkConnector::Owner
     Time deadline_ = seconds(3);
     std::string where_;
     std::string problem_ = "nobody has connected yet";
-    std::optional<PeerIdentity> peer_;
-    LinkSession* session_ = nullptr;  ///< there is a link; who it is may not be known yet
-    std::unique_ptr<LinkListener> listener_;
-    std::unique_ptr<LinkConnection> accepted_;
-    std::unique_ptr<LinkConnector> connector_;
-    SourcePtr parting_;  ///< lets a link that is over go
+    SoleLink link_;
+    std::optional<PeerIdentity> peer_;  ///< nothing: nobody is there, or has not said yet who it is
 };
 
 }  // namespace colo
