@@ -249,7 +249,13 @@ COLO_HOT void Comparator::admit(Flow& flow, Backlog& backlog, Parked* parked) {
     }
     const bool begins = !flow.has(Mark::kPrimarySeen) || tcp_.begins_incarnation(flow, *parked);
     tcp_.admit(flow, backlog, parked);
-    if (begins) drain_secondary(flow, backlog);
+    if (begins) [[unlikely]] begun(flow, backlog, *parked);
+}
+
+void Comparator::begun(Flow& flow, Backlog& backlog, const Parked& parked) {
+    drain_secondary(flow, backlog);
+    const bool connects = parked.has(tcp_flag::kSyn) && !parked.has(tcp_flag::kAck);
+    if (connects && !is_passing(flow)) lonely_syns_.add({flow.key, true, context_.now});
 }
 
 COLO_HOT bool Comparator::may_go(Flow& flow, Backlog& backlog, Parked& parked) {
@@ -347,7 +353,9 @@ COLO_HOT void Comparator::secondary_segment(Flow& flow, Frame&& frame, const Pac
     Backlog* backlog = backlogs_.find(flow);
     const bool must_queue = backlog && !backlog->secondary_deferred.empty();
     if (!must_queue && tcp_.secondary(flow, frame, view)) return;
-    defer_secondary(context_.backlog_of(flow), std::move(frame), view.has(tcp_flag::kSyn));
+    const bool is_syn = view.has(tcp_flag::kSyn);
+    if (is_syn && !view.has(tcp_flag::kAck)) lonely_syns_.add({flow.key, false, context_.now});
+    defer_secondary(context_.backlog_of(flow), std::move(frame), is_syn);
 }
 
 /// Above the cap what comes is dropped, but for the latest SYN: which incarnation the secondary is in
@@ -430,6 +438,7 @@ void Comparator::tick(Time now) {
     secondary_fragments_.expire(now, fragment_groups_);
     take_fragments(Side::kSecondary);
     look_at_alarms();
+    look_at_lonely_syns();
     expire_secondary();
     table_.expire_closing(now);
     look_at_timeouts();
@@ -443,6 +452,24 @@ void Comparator::look_at_alarms() {
         if (datagrams_.look(flow, *backlog)) advance(flow, *backlog);
         finish(flow);
     }
+}
+
+void Comparator::look_at_lonely_syns() {
+    const auto still = [this](const LonelySyn& syn) { return is_lonely(syn); };
+    while (const auto two = lonely_syns_.take(context_.now, still)) {
+        Flow& flow = *table_.find((*two)[0].flow);
+        tcp_.connects_elsewhere(flow, (*two)[1].flow.guest_port);
+        finish(flow);
+    }
+}
+
+/// The primary's is held, or the secondary's waits for the primary to begin.
+bool Comparator::is_lonely(const LonelySyn& syn) {
+    const Flow* flow = table_.find(syn.flow);
+    const Backlog* backlog = flow ? backlogs_.find(*flow) : nullptr;
+    if (!backlog) return false;
+    return syn.is_primarys ? TcpComparison::has_lonely_syn(*flow, *backlog)
+                           : !backlog->secondary_deferred.empty();
 }
 
 void Comparator::expire_secondary() {
@@ -488,7 +515,7 @@ void Comparator::ask_timeout(const Flow* flow) {
 }
 
 Time Comparator::next_deadline() const {
-    Time next = std::min({alarms_.next(), table_.next_expiry(), primary_fragments_.next_deadline(),
+    Time next = std::min({alarms_.next(), lonely_syns_.next(), table_.next_expiry(), primary_fragments_.next_deadline(),
                           secondary_fragments_.next_deadline()});
     const auto aged = [&](const Parked* oldest) {
         if (oldest) next = std::min(next, oldest->since + config_.compare_timeout);
@@ -520,6 +547,7 @@ void Comparator::fence(Fence fence, Time now) {
         backlogs_.release_if_empty(flow);
         backlog = next;
     }
+    lonely_syns_.clear();
     if (rule_removed_) lift_until_fence();
     if (table_was_full) {
         table_.evict_settled(config_.max_connections / 16 + 1,

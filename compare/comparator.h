@@ -23,6 +23,7 @@
 #include "compare/counters.h"
 #include "compare/datagram_comparison.h"
 #include "compare/flow_table.h"
+#include "compare/lonely_syns.h"
 #include "compare/offset_source.h"
 #include "compare/rules.h"
 #include "compare/sink.h"
@@ -139,6 +140,7 @@ class Comparator {
     void enqueue(Flow& flow, Parked* parked);
     bool must_wait(const Flow& flow, const Backlog& backlog, const Parked& parked) const;
     void admit(Flow& flow, Backlog& backlog, Parked* parked);
+    void begun(Flow& flow, Backlog& backlog, const Parked& parked);
     bool may_go(Flow& flow, Backlog& backlog, Parked& parked);
     /// Lets out what may go, in order, and takes in what waited for that.
     void advance(Flow& flow, Backlog& backlog);
@@ -156,6 +158,8 @@ class Comparator {
     void release_fragments();
 
     void look_at_alarms();
+    void look_at_lonely_syns();
+    bool is_lonely(const LonelySyn& syn);
     void look_at_timeouts();
     bool looks_at_timeouts() const;
     void let_go(Flow& flow, Backlog& backlog);
@@ -173,6 +177,7 @@ class Comparator {
     Backlogs backlogs_;
     WaitingRoom room_;
     Alarms alarms_;
+    LonelySyns lonely_syns_;
     Context context_;
     TcpComparison tcp_;
     DatagramComparison datagrams_;

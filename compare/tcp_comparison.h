@@ -46,6 +46,14 @@ class TcpComparison {
     /// A segment of the client: a hint at most (semantics.md, 4).
     void input(Flow& flow, const PacketView& view);
 
+    /// The primary has sent a SYN that is held, and the secondary none.
+    static bool has_lonely_syn(const Flow& flow, const Backlog& backlog) {
+        return !backlog.held.empty() && flow.has(Mark::kPrimarySyn) && !flow.has(Mark::kSecondarySyn) &&
+               !flow.has(Mark::kDiverged);
+    }
+    /// The secondary makes the connection of such a SYN from another port: a divergence.
+    void connects_elsewhere(Flow& flow, uint16_t secondarys_port);
+
     /// All of output commit for one held segment.
     bool may_go(Flow& flow, Backlog& backlog, Parked& segment);
     /// A held segment was let out by may_go().

@@ -287,6 +287,13 @@ void TcpComparison::compare_ends(Flow& flow, Backlog& backlog) {
     }
 }
 
+void TcpComparison::connects_elsewhere(Flow& flow, uint16_t secondarys_port) {
+    Evidence evidence;
+    evidence.what = "port";
+    evidence.detail = "the secondary connects from port " + std::to_string(secondarys_port);
+    diverge(flow, evidence.what, flow.origin, std::move(evidence));
+}
+
 void TcpComparison::diverge(Flow& flow, const char* what, Seq position,
                             std::optional<Evidence> evidence) {
     if (flow.has(Mark::kDiverged)) return;
