@@ -10,8 +10,9 @@ namespace colo::sim::pair {
 namespace {
 
 constexpr uint32_t kRequestsInAHurry = 40;
-/// Of connections that do not stay.
+/// Of connections that do not stay, at most.
 constexpr uint32_t kRequestsAConnection = 6;
+constexpr size_t kMostThatStay = 6;
 /// Of a segment, beyond what was seen: the window is smaller.
 constexpr size_t kMostAhead = 1u << 18;
 
@@ -32,6 +33,7 @@ void Clients::connect(uint16_t port, bool stays) {
     const Tuple tuple{false, kCounterPort, port};
     Connection connection(TcpEndpoint(tuple, false, tcp_settings(), {}, 0));
     connection.stays = stays;
+    connection.requests = 1 + static_cast<uint32_t>(chance().below(kRequestsAConnection));
     connection.id = next_id_++;
     connection.endpoint.serve_caller();
     TcpEndpoint::Out out;
@@ -145,8 +147,15 @@ void Clients::turn() {
         connections_.erase(port);
         // Sometimes the same port again, before the guest has forgotten it.
         connect(chance().chance(500) ? port : next_port_++, false);
+        if (chance().chance(200)) stay();
     }
     rest();
+}
+
+/// One that begins in the middle of a pair, and sees what comes after it.
+void Clients::stay() {
+    const auto staying = std::ranges::count_if(connections_, [](const auto& entry) { return entry.second.stays; });
+    if (static_cast<size_t>(staying) < kMostThatStay) connect(next_port_++, true);
 }
 
 void Clients::work(Connection& connection) {
@@ -154,7 +163,7 @@ void Clients::work(Connection& connection) {
     if (connection.endpoint.next_deadline() <= now()) connection.endpoint.tick(temper_, now(), out);
     say(out);
     if (!connection.endpoint.is_open() || connection.answered < connection.asked || now() < connection.ask_at) return;
-    if (connection.stays || connection.asked < kRequestsAConnection) return ask(connection);
+    if (connection.stays || connection.asked < connection.requests) return ask(connection);
     if (std::exchange(connection.is_closing, true)) return;
     connection.endpoint.finish(temper_, now(), out);
     say(out);

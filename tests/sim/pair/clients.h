@@ -54,6 +54,7 @@ class Clients final : public Part {
         bool stays = true;  ///< to the end; others are closed and opened anew
         bool is_closing = false;
         uint32_t id = 0;
+        uint32_t requests = 0;  ///< before it is closed
         uint32_t asked = 0;
         uint32_t answered = 0;
         uint32_t heard = 0;
@@ -68,6 +69,7 @@ class Clients final : public Part {
 
     void turn() override;
     void connect(uint16_t port, bool stays);
+    void stay();
     void work(Connection& connection);
     void ask(Connection& connection);
     void take_replies(Connection& connection);

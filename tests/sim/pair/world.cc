@@ -11,6 +11,8 @@ namespace colo::sim::pair {
 namespace {
 
 constexpr Time kBegin = seconds(1000);
+/// About.
+constexpr uint64_t kMessagesACheckpoint = 80;
 
 }  // namespace
 
@@ -51,7 +53,7 @@ World::World(uint64_t seed, const Plan& plan)
         timeline_, chance_.fork(), whims, [this](const Packet& packet) { to_machines(packet); },
         [this](const std::string& what) { violated(what); });
     primary_ = add_machine(Role::kPrimary);
-    for (uint16_t port = 30000; port < 30003; ++port) clients_->open(port, port != 30002);
+    for (uint16_t port = 30000; port < 30005; ++port) clients_->open(port, port < 30002);
     stage_since_ = timeline_.now();
     timeline_.at(timeline_.now(), [this] { look_after(); });
 }
@@ -149,6 +151,10 @@ void World::machine_turned(Machine&) {
 void World::machine_told(Machine& machine, const std::string& event) {
     note(machine.link_path() + ": " + event);
     if (event.find("this VM has been given up") != std::string::npos) machine.resigned_at = timeline_.now();
+    // By its own word, whatever it does then.
+    if (event.find("COLO_PROXY_PEER {\"state\":\"resigned\"") == 0 && machine.peer && !machine.peer->resigned_at)
+        machine.peer->resigned_at = timeline_.now();
+    if (event.find("COLO_PROXY_DIVERGENCE") == 0) strike_soon();
     if (event.find("COLO_PROXY_PEER {\"state\":\"lost\"") == 0) machine.lost_at = timeline_.now();
     if (event.find("COLO_PROXY_PEER {\"state\":\"connected\"") == 0) machine.lost_at.reset();
     if (!secondary_ || is_formed_ || event.find("COLO_PROXY_MODE {\"mode\":\"lockstep\"") != 0) return;
@@ -173,6 +179,12 @@ void World::arm() {
         timeline_.at(timeline_.now() + milliseconds(static_cast<int64_t>(chance_.below(2500))),
                      [this, pair = secondary_] { if (secondary_ == pair && !has_struck_) strike(); });
     }
+}
+
+/// Where output is held that one VM alone has said, and a checkpoint follows.
+void World::strike_soon() {
+    if (strikes_at_ == 0 || plan_.pairs > 0 || !chance_.chance(250)) return;
+    strikes_at_ = timeline_.boundaries() + 1 + chance_.below(kMessagesACheckpoint);
 }
 
 void World::strike() {

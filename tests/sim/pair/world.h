@@ -80,6 +80,7 @@ class World final : private Machine::Observer {
     void start();
     void arm();
     void strike();
+    void strike_soon();
     void act(Fate fate);
     void stop_for_a_while(Part& part);
     void kill_qemu(Machine& machine);
