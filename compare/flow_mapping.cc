@@ -322,11 +322,18 @@ void FlowMapping::enter_epoch(uint32_t epoch) {
 
 void FlowMapping::failover(Time now) {
     alone_ = true;
+    if (has_spoken_unmapped()) set(kDeltaKnown);
     if (!has(kDeltaKnown)) return;
     base_ = *total();
     delta_ = {};
     set(kConfirmed);
     if (has(kEcho)) jump_timestamps(now);
+}
+
+/// A copy that said its primary's SYN-ACK again: nobody announces what is the client's number already. It has
+/// gone on behind it, so it has believed the client's ack, which was given to it as it was.
+bool FlowMapping::has_spoken_unmapped() const {
+    return !has(kDeltaKnown) && !has(kAmbiguous) && has(kSyn) && has(kVmNext) && vm_next_ > isn_ + 1;
 }
 
 /// The client has seen the other VM's clock up to an unknown point behind the highest echo.

@@ -119,6 +119,7 @@ class FlowMapping {
     void clear(unsigned marks) { marks_ = static_cast<uint16_t>(marks_ & ~marks); }
 
     void note_isn(const Base& base);
+    bool has_spoken_unmapped() const;
     bool learns_base() const { return alone_ || copied_; }
     bool answers_same_syn(const SegmentNumbers& syn) const;
     bool is_announced(const SegmentNumbers& syn) const;

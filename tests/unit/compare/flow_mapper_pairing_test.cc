@@ -154,6 +154,19 @@ TEST_P(Pairing, HandshakeThatIsOverIsTakenAwayToo) {
     EXPECT_EQ(base_there(), Offset{});
 }
 
+/// A checkpoint made it a copy in the middle of a handshake that its mapper has not seen.
+TEST_P(Pairing, CopyThatAnswersAgainHasTheClientsNumbersAfterAFailover) {
+    secondary_.mapper().fence();
+    secondary_.output(native_syn_ack(secondary_));
+    secondary_.input(first_ack(secondary_, kNative));
+    secondary_.output(stamped(secondary_.vm().seq(kNative + 1).ack(kClientIsn + 1).payload("said"), 950, 8));
+    secondary_.failover();
+    EXPECT_EQ(secondary_.input(stamped(secondary_.client().seq(kClientIsn + 1).ack(kNative + 5), 9, 950)).ack,
+              kNative + 5);
+    EXPECT_EQ(secondary_.output(secondary_.vm().seq(kNative + 5).ack(kClientIsn + 1).payload("more")).seq, kNative + 5);
+    EXPECT_TRUE(secondary_.bases().empty());
+}
+
 /// Its delta was announced, so the base is known; but the client has not answered, and the VMs say it again.
 TEST_P(Pairing, SynAckThatComesAgainBeginsNoConnection) {
     survivor_.output(native_syn_ack(survivor_));
