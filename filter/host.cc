@@ -65,11 +65,21 @@ void FilterHost::remove_chardev(const std::string& id) {
     chardevs_.erase(found);
 }
 
-void FilterHost::add_netdev(std::vector<Option> options) {
-    auto netdev = make_netdev(loop_, pool_, std::move(options));
+void FilterHost::add_netdev(std::vector<Option> options) { adopt(make_netdev(loop_, pool_, std::move(options))); }
+
+Netdev& FilterHost::adopt(std::unique_ptr<Netdev> netdev) {
     refuse_twins(netdevs_, "netdev", netdev->id());
     const std::string id = netdev->id();
-    netdevs_.emplace(id, std::move(netdev));
+    return *netdevs_.emplace(id, std::move(netdev)).first->second;
+}
+
+void FilterHost::remove_netdev(const std::string& id) {
+    if (const auto wired = wire_of_netdev_.find(id); wired != wire_of_netdev_.end()) {
+        Wire* wire = wired->second;
+        std::erase_if(wire_of_netdev_, [wire](const auto& entry) { return entry.second == wire; });
+        std::erase_if(wires_, [wire](const auto& other) { return other.get() == wire; });
+    }
+    netdevs_.erase(id);
 }
 
 void FilterHost::wire_netdevs() {
@@ -87,12 +97,16 @@ void FilterHost::wire_netdevs() {
             fail("'" + netdev->peer() + "' is the peer of '" + vm_of_uplink.at(netdev->peer()) + "'");
     }
     for (const auto& [id, netdev] : netdevs_) {
-        if (vm_of_uplink.contains(id)) continue;
-        Netdev* uplink = netdev->peer().empty() ? nullptr : netdevs_.at(netdev->peer()).get();
-        wires_.push_back(std::make_unique<Wire>(*this, *netdev, uplink));
-        wire_of_netdev_[id] = wires_.back().get();
-        if (uplink) wire_of_netdev_[uplink->id()] = wires_.back().get();
+        if (!vm_of_uplink.contains(id)) wire(id);
     }
+}
+
+void FilterHost::wire(const std::string& vm) {
+    Netdev& netdev = *netdevs_.at(vm);
+    Netdev* uplink = netdev.peer().empty() ? nullptr : netdevs_.at(netdev.peer()).get();
+    wires_.push_back(std::make_unique<Wire>(*this, netdev, uplink));
+    wire_of_netdev_[vm] = wires_.back().get();
+    if (uplink) wire_of_netdev_[uplink->id()] = wires_.back().get();
 }
 
 Object& FilterHost::add_object(std::vector<Option> options) {

@@ -41,8 +41,14 @@ class FilterHost {
     /// Not one that is in use.
     void remove_chardev(const std::string& id);
     void add_netdev(std::vector<Option> options);
+    /// One that no option made.
+    Netdev& adopt(std::unique_ptr<Netdev> netdev);
+    /// One that no object stands on any more, with its wire.
+    void remove_netdev(const std::string& id);
     /// Once, when all netdevs are there: joins those that name a peer.
     void wire_netdevs();
+    /// The same for one VM's netdev and its peer, which are there.
+    void wire(const std::string& vm);
     /// "qom-type" and "id" among them. Both phases of construction.
     Object& add_object(std::vector<Option> options);
     void remove_object(const std::string& id);

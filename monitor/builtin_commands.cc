@@ -70,6 +70,7 @@ void add_builtin_commands(CommandRegistry& registry, const Version& version,
                       const auto& line = arguments["command-line"].get_ref<const std::string&>();
                       TextInterpreter(registry).run(line, reply);
                   }});
+    if (!quit) return;
     registry.add({"quit", {}, "end colo-proxy", [quit](const Json&, const Reply& reply) {
                       reply(Json::object());
                       quit();

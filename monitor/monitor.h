@@ -19,7 +19,8 @@ namespace colo {
 /// served.
 class Monitor {
   public:
-    /// `quit` is what the command quit does; it must not destroy the monitor at once.
+    /// `quit` is what the command quit does; it must not destroy the monitor at once. Empty: there is no
+    /// such command.
     Monitor(GMainContext* context, const Version& version, std::function<void()> quit);
     Monitor(const Monitor&) = delete;
     Monitor& operator=(const Monitor&) = delete;

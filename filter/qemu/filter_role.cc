@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "filter/qemu/filter_role.h"
+
+#include <algorithm>
+
+namespace colo {
+
+namespace {
+
+/// QEMU has types of its own by the names that ours have elsewhere.
+constexpr FilterRole kRoles[] = {
+    {"mirror", "filter-colo-mirror", "filter-mirror"},
+    {"redirector", "filter-colo-redirector", "filter-redirector"},
+    {"rewriter", "filter-colo-rewriter", "filter-rewriter"},
+    {"dump", "filter-colo-dump", "filter-dump"},
+};
+
+}  // namespace
+
+std::span<const FilterRole> filter_roles() { return kRoles; }
+
+const FilterRole* find_role(std::string_view name) {
+    const auto* found = std::ranges::find(kRoles, name, [](const FilterRole& role) { return std::string_view(role.name); });
+    return found == std::end(kRoles) ? nullptr : found;
+}
+
+}  // namespace colo

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a filter can be: `role=` of the device, QEMU's type that stands for it, and ours that does it.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace colo {
+
+struct FilterRole {
+    const char* name;
+    const char* qemu_type;
+    const char* object_type;  ///< ours; nullptr: a protected VM's NIC
+};
+
+std::span<const FilterRole> filter_roles();
+/// nullptr: there is none.
+const FilterRole* find_role(std::string_view name);
+
+}  // namespace colo

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "filter/qemu/plugin_host.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "filter/chardev_factory.h"
+#include "filter/commands.h"
+#include "monitor/json_value.h"
+
+namespace colo {
+
+namespace {
+
+std::string as_address(const std::string& path) {
+    return (path.starts_with("unix:") ? path : "unix:" + path) + ",server=on,wait=off";
+}
+
+/// QEMU's filter has these itself.
+bool is_qemus(const std::string& name) {
+    constexpr std::string_view kNames[] = {"netdev", "queue", "status", "position", "insert"};
+    return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+}  // namespace
+
+PluginHost::PluginHost(EventLoop& loop)
+    : monitor_(loop.context(), Version::from_text(COLO_PROXY_VERSION), {}),  // QEMU's own has a quit
+      host_(loop, [this](const std::string& event, const Json& data) { monitor_.emit(event, data); }) {
+    add_object_commands(monitor_.commands(), host_);
+    add_chardev_commands(monitor_.commands(), host_);
+    add_colo_commands(monitor_.commands(), host_);
+}
+
+PluginHost::~PluginHost() = default;
+
+void PluginHost::add_chardev(const std::string& options) {
+    host_.add_chardev(parse_options(options, kChardevImpliedKey));
+}
+
+void PluginHost::add_object(const std::string& options) { host_.add_object(parse_options(options, "qom-type")); }
+
+void PluginHost::serve_qmp(const std::string& address) { monitor_.serve_qmp(as_address(address)); }
+
+void PluginHost::serve_text(const std::string& address) { monitor_.serve_text(as_address(address)); }
+
+void PluginHost::serve_metrics(const std::string& address) { monitor_.serve_metrics(address); }
+
+PluginHost::Hosted PluginHost::host_netdevs(const FilterRequest& request) {
+    Hosted hosted{request.id + ".vm", request.id + ".uplink", nullptr};
+    auto vm = std::make_unique<CrossingNetdev>(host_, hosted.vm, hosted.uplink, Direction::kRx, VnetHeaders::kKept,
+                                               request.crossings);
+    auto uplink = std::make_unique<CrossingNetdev>(host_, hosted.uplink, "", Direction::kTx, VnetHeaders::kKept,
+                                                   request.crossings);
+    hosted.port = std::make_unique<CrossingPort>(host_.loop(), request.crossings, *vm, *uplink);
+    host_.adopt(std::move(uplink));
+    host_.adopt(std::move(vm));
+    return hosted;
+}
+
+void PluginHost::forget_netdevs(Hosted& hosted) {
+    hosted.port.reset();
+    host_.remove_netdev(hosted.vm);
+    host_.remove_netdev(hosted.uplink);
+}
+
+std::vector<PropertyInfo> PluginHost::add_filter(const FilterRequest& request) {
+    Hosted hosted = host_netdevs(request);
+    try {
+        host_.wire(hosted.vm);
+        std::vector<Option> options{{"qom-type", request.role->object_type},
+                                    {"id", request.id},
+                                    {"netdev", hosted.vm},
+                                    {"queue", request.queue},
+                                    {"status", request.on ? "on" : "off"}};
+        options.insert(options.end(), request.options.begin(), request.options.end());
+        host_.add_object(std::move(options));
+    } catch (...) {
+        forget_netdevs(hosted);
+        throw;
+    }
+    filters_.emplace(request.id, std::move(hosted));
+    std::vector<PropertyInfo> all;
+    for (const Property& property : properties_of(request.id)) {
+        if (!is_qemus(property.name))
+            all.push_back({property.name, property.type, static_cast<bool>(property.set)});
+    }
+    return all;
+}
+
+void PluginHost::switch_filter(const std::string& id, bool on) {
+    filters_.at(id).port->run();
+    set(id, "status", on);
+}
+
+/// Our own monitor may have removed the object already.
+void PluginHost::remove_filter(const std::string& id) {
+    if (host_.object(id)) {
+        switch_filter(id, false);
+        host_.remove_object(id);
+    }
+    forget_netdevs(filters_.at(id));
+    filters_.erase(id);
+}
+
+std::vector<Property> PluginHost::properties_of(const std::string& filter) {
+    Object* object = host_.object(filter);
+    if (!object) throw std::runtime_error("'" + filter + "' has been removed");
+    return object->properties();
+}
+
+Property PluginHost::property_of(const std::string& filter, const std::string& name) {
+    for (Property& property : properties_of(filter)) {
+        if (property.name == name) return std::move(property);
+    }
+    throw std::runtime_error("'" + filter + "' has no property '" + name + "'");
+}
+
+Value PluginHost::get(const std::string& filter, const std::string& property) {
+    return property_of(filter, property).get();
+}
+
+void PluginHost::set(const std::string& filter, const std::string& property, const Value& value) {
+    property_of(filter, property).set(value);
+}
+
+}  // namespace colo

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What runs on our thread: the filters' own halves, with what they share, and a monitor. All calls come from
+// there.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "filter/host.h"
+#include "filter/qemu/crossing_netdev.h"
+#include "filter/qemu/filter_role.h"
+#include "monitor/monitor.h"
+
+namespace colo {
+
+/// A filter as QEMU has made it.
+struct FilterRequest {
+    std::string id;
+    const FilterRole* role = nullptr;
+    std::string queue;
+    bool on = true;
+    std::vector<Option> options;
+    std::shared_ptr<FilterCrossings> crossings;
+};
+
+/// A property of a filter as QEMU shows it.
+struct PropertyInfo {
+    std::string name;
+    const char* type;
+    bool can_be_set;
+};
+
+class PluginHost {
+  public:
+    explicit PluginHost(EventLoop& loop);
+    ~PluginHost();
+
+    /// "socket,id=c0,path=...". Throws as FilterHost, as do the next ones.
+    void add_chardev(const std::string& options);
+    /// "TYPE,id=...": what filters name.
+    void add_object(const std::string& options);
+    /// "unix:PATH" or a path.
+    void serve_qmp(const std::string& address);
+    void serve_text(const std::string& address);
+    void serve_metrics(const std::string& address);
+
+    std::vector<PropertyInfo> add_filter(const FilterRequest& request);
+    /// All that came in for it has gone its way by then, or is what it holds.
+    void switch_filter(const std::string& id, bool on);
+    /// What it held has gone out.
+    void remove_filter(const std::string& id);
+
+    Value get(const std::string& filter, const std::string& property);
+    void set(const std::string& filter, const std::string& property, const Value& value);
+
+  private:
+    struct Hosted {
+        std::string vm;  ///< ids of netdevs
+        std::string uplink;
+        std::unique_ptr<CrossingPort> port;
+    };
+
+    Hosted host_netdevs(const FilterRequest& request);
+    void forget_netdevs(Hosted& hosted);
+    std::vector<Property> properties_of(const std::string& filter);
+    Property property_of(const std::string& filter, const std::string& name);
+
+    Monitor monitor_;
+    FilterHost host_;
+    std::map<std::string, Hosted> filters_;
+};
+
+}  // namespace colo

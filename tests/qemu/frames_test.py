@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames through the plain filters of the plugin, and what QEMU's monitor does with them meanwhile."""
+import socket
+import struct
+
+from plugin_rig import PluginCase, Qmp, QmpError, body, connected, exchange, main
+
+DEVICE = "colo-proxy,id=c0,netdev=a,filter-id=f0"
+
+
+class Stream:
+    """The far end of a chardev, with QEMU's framing."""
+
+    def __init__(self, case, name):
+        self.socket = connected(socket.socket(socket.AF_UNIX), case.path(name))
+        self.socket.settimeout(60)
+        case.addCleanup(self.socket.close)
+        self.rest = b""
+
+    def send(self, frame):
+        self.socket.sendall(struct.pack(">I", len(frame)) + frame)
+
+    def frames(self, count):
+        found = []
+        while len(found) < count:
+            size = int.from_bytes(self.rest[:4], "big") if len(self.rest) >= 4 else 1 << 30
+            if len(self.rest) >= 4 + size:
+                found.append(self.rest[4:4 + size])
+                self.rest = self.rest[4 + size:]
+                continue
+            data = self.socket.recv(1 << 18)
+            assert data, "the chardev has gone"
+            self.rest += data
+        return found
+
+
+def mirror(queue="all", more=""):
+    return ["-device", f"{DEVICE},role=mirror,queue={queue},outdev=m0,"
+                       f"chardev=socket,,id=m0,,path=copies,,server=on,,wait=off{more}"]
+
+
+class Frames(PluginCase):
+    def test_frames_pass_both_ways_and_are_copied(self):
+        self.start(*mirror())
+        copies = Stream(self, "copies")
+        forth, back = [body(i) for i in range(200)], [body(i) for i in range(200, 400)]
+        for there, here in zip(forth, back):
+            self.a.send(there)
+            self.b.send(here)
+            self.assertTrue(exchange([self.a, self.b], lambda: True))
+        self.check_arrived(self.b, forth)
+        self.check_arrived(self.a, back)
+        self.assertEqual(sorted(copies.frames(400)), sorted(forth + back))
+        self.quit()
+
+    def test_a_queue_is_what_its_name_says(self):
+        for queue, sender, receiver in (("tx", "a", "b"), ("rx", "b", "a")):
+            with self.subTest(queue=queue):
+                self.doCleanups()
+                self.setUp()
+                self.start(*mirror(queue))
+                copies = Stream(self, "copies")
+                self.a.send(body(1))
+                self.check_arrived(self.b, [body(1)])
+                self.b.send(body(2))
+                self.check_arrived(self.a, [body(2)])
+                self.assertEqual(copies.frames(1), [body(1 if queue == "tx" else 2)])
+                self.quit()
+
+    def test_switching_it_loses_and_reorders_nothing(self):
+        self.start(*mirror())
+        Stream(self, "copies")
+        sent = []
+        for round_number in range(40):
+            frames = [body(len(sent) + i, 64) for i in range(25)]
+            sent += frames
+            self.a.send(*frames)
+            if round_number % 3 == 2:
+                self.hmp("qom-set /objects/f0 status " + ("off" if round_number % 2 else "on"))
+            else:
+                self.toggle("off" if round_number % 2 else "on")
+        self.check_arrived(self.b, sent)
+        self.quit()
+
+    def test_what_is_switched_off_copies_nothing(self):
+        self.start(*mirror())
+        copies = Stream(self, "copies")
+        self.toggle("off")
+        self.a.send(body(1))
+        self.check_arrived(self.b, [body(1)])
+        self.toggle("on")
+        self.a.send(body(2))
+        self.check_arrived(self.b, [body(1), body(2)])
+        self.assertEqual(copies.frames(1), [body(2)])
+        self.quit()
+
+    def test_a_redirector_takes_frames_out_and_puts_them_in(self):
+        self.start("-device", f"{DEVICE},role=redirector,queue=tx,outdev=out,chardev=socket,,id=out,,path=out,,"
+                              "server=on,,wait=off")
+        out = Stream(self, "out")
+        self.qmp.set("/machine/peripheral/c0", "chardev", "socket,id=in,path=in,server=on,wait=off")
+        self.qmp.set("/machine/peripheral/c0", "add", "redirector,filter-id=f1,netdev=a,queue=tx,indev=in")
+        back = Stream(self, "in")
+        for i in range(50):
+            self.a.send(body(i))
+        frames = out.frames(50)
+        self.assertEqual(frames, [body(i) for i in range(50)])
+        for frame in frames:
+            back.send(frame)
+        self.check_arrived(self.b, frames)
+        self.quit()
+
+
+class Monitor(PluginCase):
+    def test_it_is_listed_and_says_what_it_is(self):
+        self.start(*mirror("rx"))
+        listed = self.qmp("qom-list", path="/objects")
+        self.assertIn({"name": "f0", "type": "child<filter-colo-mirror>"}, listed)
+        self.assertIn("f0: type=filter-colo-mirror", self.hmp("info network"))
+        self.assertIn("netdev=a", self.hmp("info network"))
+        self.assertEqual(self.qmp.get("/objects/f0", "outdev"), "m0")
+        self.assertEqual(self.qmp.get("/objects/f0", "status"), "on")
+        self.assertEqual(self.qmp.get("/objects/f0", "refused"), 0)
+        self.quit()
+
+    def test_positions_are_kept(self):
+        self.start(*mirror())
+        for name, place in (("f1", "position=head"), ("f2", "position=id=f0,insert=before"), ("f3", "position=tail")):
+            self.qmp.set("/machine/peripheral/c0", "add", f"dump,filter-id={name},netdev=a,file={name}.pcap,{place}")
+        order = [line.split(":")[0].strip(" -") for line in self.hmp("info network").splitlines() if "filter-colo" in line]
+        self.assertEqual(order, ["f1", "f2", "f0", "f3"])
+        self.a.send(body(1))
+        self.check_arrived(self.b, [body(1)])
+        self.quit()
+
+    def test_it_can_be_deleted_and_made_again(self):
+        self.start(*mirror())
+        for _ in range(3):
+            self.a.send(body(1))
+            self.qmp("object-del", id="f0")
+            self.a.send(body(2))
+            self.qmp.set("/machine/peripheral/c0", "add", "mirror,filter-id=f0,netdev=a,outdev=m0")
+        self.a.send(body(3))
+        self.check_arrived(self.b, [body(1), body(2)] * 3 + [body(3)])
+        self.quit()
+
+    def test_it_goes_with_its_netdev(self):
+        self.start(*mirror())
+        for i in range(100):
+            self.a.send(body(i))
+        self.qmp("netdev_del", id="a")
+        self.assertNotIn("f0", [entry["name"] for entry in self.qmp("qom-list", path="/objects")])
+        self.assertIn("port", self.hmp("info network"))
+        self.quit()
+
+    def test_mistakes_are_told_and_change_nothing(self):
+        self.start(*mirror())
+        for wrong, words in (("mirror,filter-id=f1,netdev=a,outdev=nobody", "no chardev 'nobody'"),
+                             ("mirror,filter-id=f1,netdev=nobody,outdev=m0", "network backend id"),
+                             ("mirror,filter-id=f1,netdev=a", "outdev: is missing"),
+                             ("mirror,filter-id=f0,netdev=a,outdev=m0", "filter-id: 'f0' is taken"),
+                             ("mirror,filter-id=f1,netdev=a,outdev=m0,colour=red", "unknown option 'colour'"),
+                             ("mirror,netdev=a,outdev=m0", "filter-id: is missing"),
+                             ("sieve,filter-id=f1,netdev=a", "role: 'sieve' is none of"),
+                             ("mirror,filter-id=f1,netdev=a,outdev=m0,queue=sideways", "sideways"),
+                             ("mirror,filter-id=f1,netdev=a,outdev=m0,position=id=nobody", "nobody")):
+            with self.subTest(wrong):
+                with self.assertRaises(QmpError) as error:
+                    self.qmp.set("/machine/peripheral/c0", "add", wrong)
+                self.assertIn(words, str(error.exception))
+        self.a.send(body(1))
+        self.check_arrived(self.b, [body(1)])
+        self.quit()
+
+    def test_its_own_monitor_answers(self):
+        self.start(*mirror(more=",monitor=own"))
+        own = Qmp(self.path("own"))
+        self.assertEqual([entry["name"] for entry in own("qom-list", path="/objects")], ["f0"])
+        with self.assertRaisesRegex(QmpError, "quit"):
+            own("quit")
+        own.close()
+        self.quit()
+
+
+class Bounds(PluginCase):
+    def test_frames_wait_while_the_vm_stands_still(self):
+        """QEMU throws away what it has queued when a VM is stopped: ours are kept."""
+        self.start(*mirror())
+        Stream(self, "copies")
+        self.a.send(body(0))
+        self.check_arrived(self.b, [body(0)])
+        self.qmp("stop")
+        for i in range(1, 50):
+            self.a.send(body(i))
+        self.qmp("cont")
+        self.check_arrived(self.b, [body(i) for i in range(50)])
+        self.quit()
+
+    def test_quit_with_frames_under_way(self):
+        self.start(*mirror(), "-S")
+        for i in range(100):
+            self.a.send(body(i))
+        self.quit()
+
+    def test_a_reader_that_stands_still_does_not_stop_qemu(self):
+        """Nobody reads the copies: above the chardev's cap they are lost, counted; the frames themselves are not."""
+        self.start(*mirror())
+        stuck = Stream(self, "copies")
+        for i in range(3000):
+            self.a.send(body(3))
+            if i % 50 == 49:
+                self.check_arrived(self.b, [body(3)] * (i + 1))
+        self.assertEqual(self.qmp.get("/objects/f0", "refused"), 0)
+        stuck.socket.close()
+        self.quit()
+
+
+if __name__ == "__main__":
+    main()

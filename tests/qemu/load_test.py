@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which QEMU can load the plugin, and what it says where one cannot."""
+import os
+import subprocess
+import unittest
+
+from plugin_rig import PLUGIN, QEMU, PluginCase, main
+
+STRANGER = os.environ.get("COLO_PROXY_STRANGER", "")  # a program that loads plugins and exports nothing
+
+
+class Load(PluginCase):
+    def run_qemu(self, *arguments):
+        return subprocess.run([QEMU, "-machine", "none", "-nodefaults", "-display", "none", *arguments],
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def test_a_check_says_that_it_can_be_loaded(self):
+        outcome = self.run_qemu("-plugin", PLUGIN + ",check=on")
+        self.assertEqual(outcome.returncode, 0, outcome.stderr)
+        self.assertIn("this QEMU can load it", outcome.stdout)
+
+    def test_an_argument_that_is_none_is_named(self):
+        outcome = self.run_qemu("-plugin", PLUGIN + ",colour=red")
+        self.assertNotEqual(outcome.returncode, 0)
+        self.assertIn("'colour=red'", outcome.stderr)
+
+    def test_a_device_without_a_filter_is_no_mistake(self):
+        self.start("-device", "colo-proxy,id=c0")
+        self.quit()
+
+    def test_mistakes_at_start_end_qemu_with_a_sentence(self):
+        for device, words in (("netdev=a,role=mirror", "filter-id: is missing"),
+                              ("netdev=a,filter-id=f0", "role: '' is none of mirror"),
+                              ("netdev=a,filter-id=f0,role=mirror,outdev=nobody", "no chardev 'nobody'")):
+            with self.subTest(device):
+                outcome = self.run_qemu("-netdev", "user,id=a", "-plugin", PLUGIN, "-device", "colo-proxy," + device)
+                self.assertEqual(outcome.returncode, 1)
+                self.assertIn(words, outcome.stderr)
+
+    @unittest.skipUnless(STRANGER, "COLO_PROXY_STRANGER names no program")
+    def test_a_program_that_exports_nothing_is_refused_with_what_is_missing(self):
+        for argument, status in (("", 1), ("check=on", 1)):
+            outcome = subprocess.run([STRANGER, PLUGIN, argument], capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(outcome.returncode, status)
+            self.assertIn("--enable-modules", outcome.stderr)
+            self.assertIn("object_class_by_name", outcome.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stock QEMU with our plugin in it and no guest: a hub between two netdevs, each a socket of the test's.
+What enters at `a` leaves at `b`, and the other way round; filters stand on `a`, whose queue tx is a -> b."""
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from frames import ethernet  # noqa: E402
+from program import Case  # noqa: E402
+from qmp import Qmp, QmpError, connected, eventually  # noqa: E402,F401
+
+PLUGIN = os.environ.get("COLO_PROXY_PLUGIN", "colo-proxy.so")
+PRELOAD = os.environ.get("COLO_PROXY_PRELOAD", "")  # the sanitizer's library, of an instrumented plugin
+SECONDS = 60  # longer is a hang
+SKIPPED = 77  # Meson's status
+
+
+def find_qemu():
+    """The one on the path, or, of COLO_PROXY_QEMU=fetch:DIRECTORY, another that is unpacked there."""
+    name = os.environ.get("COLO_PROXY_QEMU", "qemu-system-x86_64")
+    if not name.startswith("fetch:"):
+        return name
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "fetch-qemu")
+    folder = name.removeprefix("fetch:")
+    fetched = subprocess.run([script, folder], capture_output=True, text=True, check=False)
+    if fetched.returncode != 0:
+        print("skipped: QEMU of bookworm-backports cannot be had:", fetched.stderr.strip()[-300:])
+        sys.exit(SKIPPED)
+    return os.path.join(folder, "qemu-system-x86_64")
+
+
+QEMU = find_qemu()
+SO_SNDBUFFORCE = 32
+
+
+def body(number, size=None):
+    """Frames of several sizes, none like another."""
+    size = size or (46, 200, 1500, 9000)[number % 4]
+    return ethernet(0x88B6, struct.pack(">I", number) + bytes((number + i) % 251 for i in range(size)))
+
+
+class End:
+    """The test's end of a netdev: QEMU's framing on a socket. QEMU's netdev on a hub stands still for good after a
+    write that did not take all: its socket takes much."""
+
+    def __init__(self, case):
+        self.socket, self.qemus = socket.socketpair()
+        for sock in (self.socket, self.qemus):
+            sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
+            case.addCleanup(sock.close)
+        self.received, self.rest = [], b""
+
+    def netdev(self, name):
+        return ["-netdev", f"socket,id={name},fd={self.qemus.fileno()}"]
+
+    def send(self, *frames):
+        self.socket.sendall(b"".join(struct.pack(">I", len(frame)) + frame for frame in frames))
+
+    def receive_some(self):
+        try:
+            self.rest += self.socket.recv(1 << 20, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        at = 0
+        while len(self.rest) - at >= 4:
+            end = at + 4 + int.from_bytes(self.rest[at:at + 4], "big")
+            if len(self.rest) < end:
+                break
+            self.received.append(self.rest[at + 4:end])
+            at = end
+        self.rest = self.rest[at:]
+
+
+def exchange(ends, done):
+    """Receives until `done()`; false when it does not come about."""
+    limit = time.monotonic() + SECONDS
+    while True:
+        for end in ends:
+            end.receive_some()
+        if done():
+            return True
+        if time.monotonic() > limit:
+            return False
+        select.select([end.socket for end in ends], [], [], 0.05)
+
+
+class PluginCase(Case):
+    def setUp(self):
+        super().setUp()
+        self.a, self.b = End(self), End(self)
+        self.process = None
+
+    def command(self, *arguments):
+        hub = sum((["-netdev", f"hubport,id=port{n},hubid=0,netdev={n}"] for n in "ab"), [])
+        return [QEMU, "-machine", "none", "-nodefaults", "-display", "none", "-qmp",
+                f"unix:{self.path('qmp')},server=on,wait=off", *self.a.netdev("a"), *self.b.netdev("b"), *hub,
+                "-plugin", PLUGIN, *arguments]
+
+    def start(self, *arguments, **keywords):
+        """The QEMU, and its monitor."""
+        environment = dict(os.environ, MALLOC_PERTURB_="0", G_SLICE="always-malloc")
+        if PRELOAD:
+            environment["LD_PRELOAD"] = PRELOAD
+        self.process = subprocess.Popen(self.command(*arguments), cwd=self.folder, stdin=subprocess.DEVNULL,
+                                        pass_fds=[end.qemus.fileno() for end in (self.a, self.b)], env=environment,
+                                        **keywords)
+        self.addCleanup(self.end)
+        self.qmp = Qmp(self.path("qmp"))
+        self.addCleanup(self.qmp.close)
+        return self.qmp
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(SECONDS)
+
+    def quit(self):
+        """Orderly: a crash, a leak or a report of a sanitizer's is a status."""
+        self.qmp("quit")
+        self.assertEqual(self.process.wait(SECONDS), 0)
+
+    def hmp(self, line):
+        return self.qmp("human-monitor-command", {"command-line": line})
+
+    def toggle(self, status, name="f0"):
+        self.qmp.set("/objects/" + name, "status", status)
+
+    def check_arrived(self, end, expected):
+        """Unaltered, in order, once. Frames are long: the place is told, not what stands there."""
+        self.assertTrue(exchange([end], lambda: len(end.received) >= len(expected)),
+                        f"{len(end.received)} of {len(expected)}")
+        different = [i for i, (got, want) in enumerate(zip(end.received, expected)) if got != want]
+        self.assertEqual((len(end.received), different[:5]), (len(expected), []))
+
+
+def main():
+    unittest.main(verbosity=2)
