@@ -3,7 +3,7 @@
 import socket
 import struct
 
-from plugin_rig import PluginCase, Qmp, QmpError, body, connected, exchange, main
+from plugin_rig import PluginCase, Qmp, QmpError, body, connected, eventually, exchange, main
 
 DEVICE = "colo-proxy,id=c0,netdev=a,filter-id=f0"
 
@@ -184,16 +184,28 @@ class Monitor(PluginCase):
 
 class Bounds(PluginCase):
     def test_frames_wait_while_the_vm_stands_still(self):
-        """QEMU throws away what it has queued when a VM is stopped: ours are kept."""
-        self.start(*mirror())
-        Stream(self, "copies")
-        self.a.send(body(0))
-        self.check_arrived(self.b, [body(0)])
-        self.qmp("stop")
-        for i in range(1, 50):
-            self.a.send(body(i))
+        """QEMU's own queue takes 10,000 frames, and loses the others."""
+        self.start(*mirror(), "-S")
+        sent = [body(i, 46) for i in range(12000)]
+        self.a.send(*sent)
+        eventually(lambda: self.qmp.get("/objects/f0", "held-back") >= sum(map(len, sent)), "all are held back")
         self.qmp("cont")
-        self.check_arrived(self.b, [body(i) for i in range(50)])
+        self.check_arrived(self.b, sent)
+        self.qmp("stop")
+        self.a.send(body(0))
+        self.qmp("cont")
+        self.check_arrived(self.b, sent + [body(0)])
+        self.quit()
+
+    def test_what_waits_goes_before_what_passes_a_filter_that_is_off(self):
+        self.start(*mirror(), "-S")
+        sent = [body(i) for i in range(40)]
+        self.a.send(*sent[:20])
+        eventually(lambda: self.qmp.get("/objects/f0", "held-back") >= sum(map(len, sent[:20])), "they are held back")
+        self.toggle("off")
+        self.a.send(*sent[20:])
+        self.qmp("cont")
+        self.check_arrived(self.b, sent)
         self.quit()
 
     def test_quit_with_frames_under_way(self):
