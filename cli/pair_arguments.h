@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "checkpoint/vm_health.h"
-#include "cli/link_security.h"
+#include "link/link_security.h"
 #include "io/listen_address.h"
 #include "pair/pair_settings.h"
 #include "pair/survival.h"

@@ -14,6 +14,7 @@
 #include "monitor/monitor.h"
 #include "pair/commands.h"
 #include "pair/protected_vm.h"
+#include "qemu/qmp_client.h"
 
 namespace colo {
 
@@ -98,7 +99,7 @@ class PairProcess {
         options.role = arguments.role;
         options.nics = add_netdevs(arguments);
         options.link = link_options(arguments);
-        options.qmp_path = arguments.qmp;
+        options.make_qmp = QmpClient::maker(arguments.qmp);
         options.migrate_path = absolute_path(arguments.migrate);
         options.incoming_path = arguments.incoming;
         options.starts = arguments.starts;

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "cli/link_security.h"
+#include "link/link_security.h"
 #include "io/listen_address.h"
 
 namespace colo {

@@ -13,6 +13,8 @@ class FilterHost;
 void add_object_commands(CommandRegistry& registry, FilterHost& host);
 /// query-chardev, chardev-add, chardev-remove.
 void add_chardev_commands(CommandRegistry& registry, FilterHost& host);
+/// query-colo-proxy's answer.
+Json colo_status(FilterHost& host);
 /// query-colo-proxy, colo-proxy-flows, -passthrough-*, -checkpoint: of whatever compares.
 void add_colo_commands(CommandRegistry& registry, FilterHost& host);
 /// The rest of colo-proxy-*, where no QEMU is driven.

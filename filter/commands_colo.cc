@@ -96,40 +96,6 @@ Json hold_times_json(const std::vector<Comparator*>& all) {
                 {"max", worst([](const HoldTimes& times) { return times.max(); })}};
 }
 
-Json status(FilterHost& host) {
-    const ComparingStatus sum = sum_of(comparing(host));
-    const auto all = comparators(host);
-    Figures figures;
-    for (const Comparator* comparator : all) figures.add(*comparator);
-    Json checkpoints = Json::object();
-    for (size_t i = 0; i < kReasons; ++i)
-        checkpoints[to_string(static_cast<Reason>(i))] = sum.checkpoints[i];
-    return Json{
-        {"mode", sum.mode},
-        {"role", sum.role},
-        {"epoch", sum.epoch},
-        {"flows",
-         {{"tracked", figures.tracked},
-          {"half-open", figures.half_open},
-          {"closing", figures.closing},
-          {"untracked-held", figures.untracked_held}}},
-        {"queued",
-         {{"primary-frames", figures.queued.primary_frames},
-          {"primary-bytes", figures.queued.primary_bytes},
-          {"secondary-frames", figures.queued.secondary_frames},
-          {"secondary-bytes", figures.queued.secondary_bytes}}},
-        {"frames",
-         {{"primary", figures.primary},
-          {"secondary", figures.secondary},
-          {"released", figures.released},
-          {"passed", figures.passed},
-          {"dropped", figures.dropped}}},
-        {"checkpoints", std::move(checkpoints)},
-        {"hold-us", hold_times_json(all)},
-        {"peer", sum.peer},
-    };
-}
-
 // --- colo-proxy-flows
 
 const char* phase_name(Phase phase) {
@@ -307,7 +273,7 @@ void add(CommandRegistry& registry, Command command, std::function<Result(const 
 void add_queries(CommandRegistry& registry, FilterHost& host) {
     add(registry,
         {.name = "query-colo-proxy", .arguments = {}, .help = "mode, flows, queues, checkpoints", .info = "colo"},
-        [&host](const Json&) { return status(host); });
+        [&host](const Json&) { return colo_status(host); });
     add(registry,
         {.name = "colo-proxy-flows",
          .arguments = {{"after", ArgumentType::kInteger, false}, {"limit", ArgumentType::kInteger, false}},
@@ -346,6 +312,40 @@ void add_checkpoint(CommandRegistry& registry, FilterHost& host) {
 }
 
 }  // namespace
+
+Json colo_status(FilterHost& host) {
+    const ComparingStatus sum = sum_of(comparing(host));
+    const auto all = comparators(host);
+    Figures figures;
+    for (const Comparator* comparator : all) figures.add(*comparator);
+    Json checkpoints = Json::object();
+    for (size_t i = 0; i < kReasons; ++i)
+        checkpoints[to_string(static_cast<Reason>(i))] = sum.checkpoints[i];
+    return Json{
+        {"mode", sum.mode},
+        {"role", sum.role},
+        {"epoch", sum.epoch},
+        {"flows",
+         {{"tracked", figures.tracked},
+          {"half-open", figures.half_open},
+          {"closing", figures.closing},
+          {"untracked-held", figures.untracked_held}}},
+        {"queued",
+         {{"primary-frames", figures.queued.primary_frames},
+          {"primary-bytes", figures.queued.primary_bytes},
+          {"secondary-frames", figures.queued.secondary_frames},
+          {"secondary-bytes", figures.queued.secondary_bytes}}},
+        {"frames",
+         {{"primary", figures.primary},
+          {"secondary", figures.secondary},
+          {"released", figures.released},
+          {"passed", figures.passed},
+          {"dropped", figures.dropped}}},
+        {"checkpoints", std::move(checkpoints)},
+        {"hold-us", hold_times_json(all)},
+        {"peer", sum.peer},
+    };
+}
 
 void add_colo_commands(CommandRegistry& registry, FilterHost& host) {
     add_queries(registry, host);

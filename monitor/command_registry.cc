@@ -27,6 +27,8 @@ void CommandRegistry::add(Command command) {
     commands_.emplace(name, std::move(command));
 }
 
+void CommandRegistry::remove(std::string_view name) { commands_.erase(commands_.find(name)); }
+
 const Command* CommandRegistry::find(std::string_view name) const {
     const auto found = commands_.find(name);
     return found == commands_.end() ? nullptr : &found->second;

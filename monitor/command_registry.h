@@ -15,6 +15,8 @@ class CommandRegistry {
   public:
     /// Throws std::invalid_argument when there is one of that name, or of that `info` name.
     void add(Command command);
+    /// One that is there.
+    void remove(std::string_view name);
 
     /// nullptr: there is none.
     const Command* find(std::string_view name) const;

@@ -50,4 +50,9 @@ void add_pair_commands(CommandRegistry& registry, ProtectedVm& vm) {
                   }});
 }
 
+void remove_pair_commands(CommandRegistry& registry) {
+    for (const char* name : {"colo-proxy-start", "colo-proxy-stop", "colo-proxy-reprotect", "colo-proxy-failover"})
+        registry.remove(name);
+}
+
 }  // namespace colo

@@ -8,7 +8,8 @@ namespace colo {
 
 class ProtectedVm;
 
-/// `vm` must outlive the registry's commands.
+/// `vm` must outlive the registry's commands, or they are removed before.
 void add_pair_commands(CommandRegistry& registry, ProtectedVm& vm);
+void remove_pair_commands(CommandRegistry& registry);
 
 }  // namespace colo

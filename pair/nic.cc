@@ -155,6 +155,11 @@ void Nic::hold_output() {
     announcer_.stop();
 }
 
+void Nic::bypass(bool bypassed, bool is_paired) {
+    if (primary_) primary_->bypass(bypassed, is_paired, now());
+    touched();
+}
+
 void Nic::shut() {
     if (primary_) primary_->shut();
     announcer_.stop();

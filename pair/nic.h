@@ -71,6 +71,9 @@ class Nic final : private PrimaryPath::Outside,
     void pause_input(bool paused);
     /// Who goes on is not decided: no output, and the network is not led here.
     void hold_output();
+    /// Frames go past us, or do no more. `is_paired`: there is a secondary.
+    void bypass(bool bypassed, bool is_paired);
+    bool is_bypassed() const { return primary_ && primary_->is_bypassed(); }
     /// The VM has been given up: nothing of it, or about it, leaves any more.
     void shut();
     /// The VM has taken all that was written to it.

@@ -56,10 +56,17 @@ void PrimaryPath::take_early(Time now) {
 
 void PrimaryPath::fence(uint32_t epoch, bool compares, Time now) {
     comparator_.fence(Fence::kLive, now);
-    comparator_.set_mode(compares ? Mode::kLockstep : Mode::kSimple, now);
     epoch_ = epoch;
+    if (is_bypassed_) return forget_early();
+    comparator_.set_mode(compares ? Mode::kLockstep : Mode::kSimple, now);
     is_mirroring_ = true;
     take_early(now);
+}
+
+void PrimaryPath::bypass(bool bypassed, bool is_protected, Time now) {
+    is_bypassed_ = bypassed;
+    if (bypassed) return let_go(now);
+    if (is_protected) comparator_.set_mode(Mode::kSimple, now);
 }
 
 void PrimaryPath::compare(bool compares, Time now) {
@@ -88,6 +95,10 @@ void PrimaryPath::let_go(Time now) {
     release_retained(now);
     comparator_.fence(Fence::kLive, now);
     comparator_.set_mode(Mode::kIdle, now);
+    forget_early();
+}
+
+void PrimaryPath::forget_early() {
     early_.clear();
     early_bytes_ = 0;
 }

@@ -68,6 +68,11 @@ class PrimaryPath final : private ComparatorSink {
     /// The VM is alone: all that is held goes out, nothing is compared or mirrored any more.
     void let_go(Time now);
 
+    /// Frames go past the path: all that is held goes out. No more: where the VM is protected, all is held
+    /// until the next fence.
+    void bypass(bool bypassed, bool is_protected, Time now);
+    bool is_bypassed() const { return is_bypassed_; }
+
     Comparator& comparator() { return comparator_; }
     const Comparator& comparator() const { return comparator_; }
     const PrimaryPathCounters& counters() const { return counters_; }
@@ -87,6 +92,7 @@ class PrimaryPath final : private ComparatorSink {
     }
     void release_retained(Time now);
     void take_early(Time now);
+    void forget_early();
 
     FlowMapper* mapper_;
     Outside& outside_;
@@ -96,6 +102,7 @@ class PrimaryPath final : private ComparatorSink {
     bool is_mirroring_ = false;
     bool is_holding_ = false;
     bool is_shut_ = false;
+    bool is_bypassed_ = false;
     std::vector<Frame> early_;  ///< of the next epoch
     size_t early_bytes_ = 0;
     std::vector<Frame> retained_;  ///< compared, and not to leave yet

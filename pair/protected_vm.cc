@@ -48,7 +48,7 @@ ProtectedVm::ProtectedVm(FilterHost& host, ProtectedVmOptions options)
       situation_(role_ == Role::kPrimary ? Situation::kIdle : Situation::kStandby),
       nics_(host.loop()),
       link_(host.loop(), host.pool(), options_.link, *this),
-      qemu_(host.loop(), to_string(role_), options_.qmp_path, *this),
+      qemu_(host.loop(), to_string(role_), options_.make_qmp, *this),
       context_{host.loop(), nics_, link_, qemu_, settings_},
       wants_start_(options_.starts) {
     identity_.process = random_id();
@@ -59,7 +59,7 @@ ProtectedVm::~ProtectedVm() = default;
 // --- The object ----------------------------------------------------------------------------------
 
 void ProtectedVm::complete() {
-    open_nics();
+    for (const auto& names : options_.nics) open_nic(names);
     link_.set_identity(identity_);
     link_.set_times(settings_.heartbeat, settings_.link_deadline);
     if (role_ == Role::kPrimary) {
@@ -72,15 +72,21 @@ void ProtectedVm::complete() {
     }
 }
 
-void ProtectedVm::open_nics() {
-    for (const auto& names : options_.nics) {
-        Nic::Owner& owner = *this;
-        const auto index = static_cast<uint32_t>(nics_.all().size());
-        nics_.add(std::make_unique<Nic>(host_, index, host_.netdev(what(), "vm", names.vm),
-                                        host_.netdev(what(), "uplink", names.uplink), settings_.compare,
-                                        owner));
-        if (role_ == Role::kPrimary) nics_.all().back()->become_primary();
-    }
+Nic& ProtectedVm::open_nic(const ProtectedVmOptions::NicNames& names) {
+    Nic::Owner& owner = *this;
+    const auto index = static_cast<uint32_t>(nics_.all().size());
+    nics_.add(std::make_unique<Nic>(host_, index, host_.netdev(what(), "vm", names.vm),
+                                    host_.netdev(what(), "uplink", names.uplink), settings_.compare, owner));
+    if (role_ == Role::kPrimary) nics_.all().back()->become_primary();
+    return *nics_.all().back();
+}
+
+uint32_t ProtectedVm::add_nic(const ProtectedVmOptions::NicNames& names) {
+    const bool is_resting = situation_ == Situation::kIdle || situation_ == Situation::kStandby;
+    if (!is_resting) throw std::runtime_error("the VM is protected: it cannot have another NIC");
+    Nic& nic = open_nic(names);
+    if (secondary_) nic.become_secondary();
+    return nic.index();
 }
 
 std::vector<Property> ProtectedVm::properties() {
@@ -105,6 +111,7 @@ std::vector<Comparator*> ProtectedVm::comparators() {
 }
 
 const char* ProtectedVm::mode() const {
+    if (situation_ == Situation::kPaired && has_gap_) return "unprotected";
     if (situation_ == Situation::kPaired) return primary_ && !primary_->compares() ? "simple" : "lockstep";
     const Situation shown = situation_ == Situation::kStarting ? resting_ : situation_;
     return shown == Situation::kAlone ? "unprotected" : "idle";
@@ -140,6 +147,35 @@ void ProtectedVm::request(Reason reason) {
     request.reason = reason;
     request.when = context_.now();
     primary_->request(request);
+}
+
+// --- Filters that are switched off ---------------------------------------------------------------
+
+bool ProtectedVm::has_bypass() const {
+    return std::ranges::any_of(nics_.all(), [](const auto& nic) { return nic->is_bypassed(); });
+}
+
+void ProtectedVm::bypass(uint32_t index, bool bypassed) {
+    if (role_ == Role::kSecondary && bypassed)
+        throw std::runtime_error("beside a secondary's VM the filter cannot be off: both VMs would be heard");
+    const Failover::State state = survival_->state();
+    const bool is_settled = state == Failover::State::kUnprotected || state == Failover::State::kProtected ||
+                            state == Failover::State::kAlone;
+    if (bypassed && (!is_settled || situation_ == Situation::kStarting || situation_ == Situation::kResigned))
+        throw std::runtime_error("it is not decided who goes on, or the start is not over: the filter cannot be off");
+    const bool is_paired = primary_ && situation_ == Situation::kPaired;
+    nics_.find(index)->bypass(bypassed, is_paired);
+    if (!is_paired) return;
+    if (!bypassed) return request(Reason::kPolicyChange);
+    has_gap_ = true;
+    say_protected();
+    tell_mode("a filter is off");
+}
+
+/// The secondary of a VM with a gap must not go on without being forced to.
+void ProtectedVm::say_protected() {
+    const uint8_t needs_force = has_gap_ || survival_->goes_solo();
+    link_.say(PeerProcedure::kProtected, Bytes(&needs_force, 1));
 }
 
 void ProtectedVm::touched() {
@@ -380,6 +416,7 @@ std::string ProtectedVm::why_not_start() const {
     if (role_ != Role::kPrimary) return "this is the secondary: start at the primary";
     if (situation_ == Situation::kResigned) return "this VM has been given up";
     if (options_.migrate_path.empty()) return "no --migrate was given: QEMU has nowhere to migrate to";
+    if (has_bypass()) return "a filter is off";
     return {};
 }
 
@@ -467,8 +504,8 @@ void ProtectedVm::pair_began() {
     drop_start();
     peer_is_to_confirm_ = true;
     situation_ = Situation::kPaired;
-    const uint8_t goes_solo = survival_->goes_solo();
-    link_.say(PeerProcedure::kProtected, Bytes(&goes_solo, 1));
+    has_gap_ = false;
+    say_protected();
     survival_->protect(false);
     wants_start_ = false;
 }
@@ -488,6 +525,11 @@ void ProtectedVm::end_confirming() {
 
 void ProtectedVm::checkpoint_completed(const CheckpointRecord& record) {
     last_epoch_ = record.epoch;
+    if (has_gap_ && !has_bypass()) {
+        has_gap_ = false;
+        say_protected();
+        tell_mode("no filter is off any more");
+    }
     host_.emit("COLO_PROXY_CHECKPOINT", checkpoint_json(record.request, record.epoch, record.duration()));
     log_notice(kId, "checkpoint " + std::to_string(record.epoch) + ": " + describe_request(record.request) + ", " +
                       std::to_string(record.duration() / microseconds(1)) + " us");

@@ -36,7 +36,7 @@ struct ProtectedVmOptions {
     };
     std::vector<NicNames> nics;
     PeerLinkOptions link;
-    std::string qmp_path;
+    Qmp::Make make_qmp;         ///< our QEMU's monitor
     std::string migrate_path;   ///< where our QEMU migrates to; empty: it never can
     std::string incoming_path;  ///< where our QEMU awaits a migration; empty: it never does
     bool starts = false;        ///< as soon as everybody is there
@@ -75,6 +75,12 @@ class ProtectedVm final : public Object,
     void need_checkpoints() const override;
     void ask_for_checkpoint(Reason reason) override;
     void touched() override;
+
+    /// One more, while the VM is not protected; its index. Throws std::runtime_error.
+    uint32_t add_nic(const ProtectedVmOptions::NicNames& names);
+    /// The NIC's frames go past us, or do no more: until the next checkpoint the VM is unprotected. Throws
+    /// std::runtime_error where that must not be.
+    void bypass(uint32_t nic, bool bypassed);
 
     // What the operator wants; `answer` comes once, with why not, or when it is done.
     void start(Answer answer);
@@ -140,7 +146,7 @@ class ProtectedVm final : public Object,
     void migration_progress(const MigrationProgress& progress) override;
     void start_failed(const std::string& why) override;
 
-    void open_nics();
+    Nic& open_nic(const ProtectedVmOptions::NicNames& names);
     void listen_for_migration();
     void accept_migration();
     void renew_survival();
@@ -164,6 +170,8 @@ class ProtectedVm final : public Object,
     void set_mode(Situation situation, const std::string& reason);
     void tell_mode(const std::string& reason);
     const char* mode() const;
+    void say_protected();
+    bool has_bypass() const;
     void settings_changed();
 
     FilterHost& host_;
@@ -182,6 +190,7 @@ class ProtectedVm final : public Object,
     bool peer_is_ours_ = false;      ///< whoever is connected is of our pair, or may become so
     std::string peer_state_ = "none";
     uint32_t last_epoch_ = 0;        ///< that this VM was part of
+    bool has_gap_ = false;           ///< frames went past us since the last checkpoint
     std::array<uint64_t, kReasons> checkpoints_{};  ///< of earlier pairs
 
     std::unique_ptr<Listener> migrate_listener_;

@@ -40,12 +40,12 @@ std::string end_of(const MigrationProgress& progress) {
 
 }  // namespace
 
-ColoControl::ColoControl(EventLoop& loop, const std::string& side, const std::string& path,
+ColoControl::ColoControl(EventLoop& loop, const std::string& side, const Qmp::Make& make_qmp,
                          Observer& observer)
     : loop_(loop),
       who_(side + "'s QEMU"),
       observer_(observer),
-      qmp_(loop, who_, path, *this),
+      qmp_(make_qmp(loop, who_, *this)),
       poll_(loop, [this] { poll(); }) {}
 
 void ColoControl::qmp_ready() {
@@ -65,7 +65,7 @@ void ColoControl::qmp_event(const std::string& name, const Json& data) {
 }
 
 void ColoControl::execute(const std::vector<QmpRequest>& requests, Done done) {
-    execute_all(qmp_, requests, kPatience,
+    execute_all(*qmp_, requests, kPatience,
                 [this, done = std::move(done)](const QmpResults& results) {
                     const QmpFailure* failure = first_failure(results);
                     done(failure ? std::optional(told(failure->description)) : std::nullopt);
@@ -74,7 +74,7 @@ void ColoControl::execute(const std::vector<QmpRequest>& requests, Done done) {
 
 void ColoControl::inspect(Inspected inspected) {
     const auto inspection = std::make_shared<VmInspection>();
-    execute_all(qmp_, VmInspection::first_round(), kPatience,
+    execute_all(*qmp_, VmInspection::first_round(), kPatience,
                 [this, inspection, inspected = std::move(inspected)](const QmpResults& results) {
                     if (const auto why = inspection->take_first(results)) {
                         return inspected(nullptr, told(*why));
@@ -84,7 +84,7 @@ void ColoControl::inspect(Inspected inspected) {
 }
 
 void ColoControl::inspect_further(std::shared_ptr<VmInspection> inspection, Inspected inspected) {
-    execute_all(qmp_, inspection->second_round(), kPatience,
+    execute_all(*qmp_, inspection->second_round(), kPatience,
                 [this, inspection, inspected = std::move(inspected)](const QmpResults& results) {
                     if (const auto why = inspection->take_second(results)) {
                         return inspected(nullptr, told(*why));
@@ -121,7 +121,7 @@ void ColoControl::migrate(const std::string& uri, Progress progress, Done done) 
 
 void ColoControl::poll() {
     if (!is_migrating()) return;
-    execute_all(qmp_, {{"query-migrate"}}, kPatience, [this](const QmpResults& results) {
+    execute_all(*qmp_, {{"query-migrate"}}, kPatience, [this](const QmpResults& results) {
         if (!is_migrating()) return;
         const QmpFailure* failure = first_failure(results);
         if (failure) return finish_migration(told(failure->description));
@@ -134,7 +134,9 @@ void ColoControl::polled(const MigrationProgress& progress) {
     if (progress.status == "colo") return finish_migration(std::nullopt);
     if (progress.is_over()) return finish_migration(told(end_of(progress)));
     help_to_converge(progress.rounds);
-    poll_.set(loop_.now() + milliseconds(kPollMs));
+    if (!qmp_->tells_passes()) look_at_pass(progress.rounds);
+    const bool asks_often = !qmp_->tells_passes() && !nears_its_end_;
+    poll_.set(loop_.now() + milliseconds(asks_often ? kPassPollMs : kPollMs));
 }
 
 /// The first pass sends all of the RAM. Of a checkpoint's passes nobody is told.
@@ -179,7 +181,7 @@ void ColoControl::lose_heartbeat(Done done) {
 
 /// Others, chardevs and disks, are not ours to break.
 void ColoControl::yank(Done done) {
-    execute_all(qmp_, {{"query-yank"}}, kPatience,
+    execute_all(*qmp_, {{"query-yank"}}, kPatience,
                 [this, done = std::move(done)](const QmpResults& results) {
                     const QmpFailure* failure = first_failure(results);
                     if (failure) return done(told(failure->description));
@@ -197,7 +199,7 @@ void ColoControl::break_instances(const Json& instances, Done done) {
 }
 
 void ColoControl::query_running(Running running) {
-    execute_all(qmp_, {{"query-status"}}, kPatience,
+    execute_all(*qmp_, {{"query-status"}}, kPatience,
                 [this, running = std::move(running)](const QmpResults& results) {
                     const QmpFailure* failure = first_failure(results);
                     if (failure) return running(false, told(failure->description));

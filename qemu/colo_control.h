@@ -17,7 +17,7 @@
 
 #include "checkpoint/vm_health.h"
 #include "qemu/migration_progress.h"
-#include "qemu/qmp_client.h"
+#include "qemu/qmp.h"
 #include "qemu/vm_facts.h"
 
 namespace colo {
@@ -34,7 +34,7 @@ struct ColoSettings {
     uint32_t downtime_limit_ms = 20;
 };
 
-class ColoControl final : private QmpClient::Observer {
+class ColoControl final : private Qmp::Observer {
   public:
     using Done = std::function<void(const std::optional<std::string>& error)>;
     /// Either of the two.
@@ -62,16 +62,15 @@ class ColoControl final : private QmpClient::Observer {
         ~Observer() = default;
     };
 
-    /// `side`: "primary" or "secondary", as messages call it. Throws std::invalid_argument when
-    /// `path` is too long.
-    ColoControl(EventLoop& loop, const std::string& side, const std::string& path,
+    /// `side`: "primary" or "secondary", as messages call it. Throws as `make_qmp`.
+    ColoControl(EventLoop& loop, const std::string& side, const Qmp::Make& make_qmp,
                 Observer& observer);
 
-    bool is_ready() const { return qmp_.is_ready(); }
+    bool is_ready() const { return qmp_->is_ready(); }
     /// Why QMP does not answer: "QMP at PATH: ...". Empty: it does.
-    const std::string& problem() const { return qmp_.problem(); }
+    const std::string& problem() const { return qmp_->problem(); }
     /// Since when QEMU has owed an answer: its health.
-    std::optional<Time> owed_since() const { return qmp_.owed_since(); }
+    std::optional<Time> owed_since() const { return qmp_->owed_since(); }
 
     void inspect(Inspected inspected);
     /// Before migrate() on the primary, and before it is connected to on the secondary.
@@ -99,6 +98,8 @@ class ColoControl final : private QmpClient::Observer {
     void clear_up(Done done);
 
     static constexpr uint32_t kPollMs = 100;
+    /// Where nobody tells of passes, until the second one.
+    static constexpr uint32_t kPassPollMs = 5;
     /// The downtime limit before let_migration_finish(): QEMU's shortest.
     static constexpr uint32_t kShortestDowntimeMs = 1;
     /// A migration that has looked for dirty pages this often more gets twice the downtime, up to:
@@ -124,7 +125,7 @@ class ColoControl final : private QmpClient::Observer {
     EventLoop& loop_;
     const std::string who_;
     ColoControl::Observer& observer_;
-    QmpClient qmp_;
+    const std::unique_ptr<Qmp> qmp_;
     Timer poll_;
     Progress progress_;
     bool nears_its_end_ = false;

@@ -22,16 +22,16 @@ struct Batch {
 
 }  // namespace
 
-void execute_all(QmpClient& client, const std::vector<QmpRequest>& requests, Time patience,
+void execute_all(Qmp& qmp, const std::vector<QmpRequest>& requests, Time patience,
                  std::function<void(const QmpResults& results)> answered) {
     if (requests.empty()) return answered({});
     const auto batch = std::make_shared<Batch>(
         Batch{QmpResults(requests.size()), requests.size(), std::move(answered)});
     for (size_t i = 0; i < requests.size(); ++i) {
-        client.execute(requests[i].command, requests[i].arguments, patience,
-                       [batch, i](const Json* value, const QmpFailure* failure) {
-                           batch->take(i, value, failure);
-                       });
+        qmp.execute(requests[i].command, requests[i].arguments, patience,
+                    [batch, i](const Json* value, const QmpFailure* failure) {
+                        batch->take(i, value, failure);
+                    });
     }
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "monitor/json_value.h"
-#include "qemu/qmp_client.h"
+#include "qemu/qmp.h"
 
 namespace colo {
 
@@ -26,8 +26,8 @@ struct QmpResult {
 using QmpResults = std::vector<QmpResult>;
 
 /// QEMU does what it is asked in turn, also what comes after something it has refused. `answered`
-/// is dropped with the client.
-void execute_all(QmpClient& client, const std::vector<QmpRequest>& requests, Time patience,
+/// is dropped with `qmp`.
+void execute_all(Qmp& qmp, const std::vector<QmpRequest>& requests, Time patience,
                  std::function<void(const QmpResults& results)> answered);
 
 /// The first failure in turn.

@@ -33,6 +33,12 @@ QmpClient::QmpClient(EventLoop& loop, std::string what, const std::string& path,
     again_ = after(loop_.context(), 0, [this] { try_connect(); });
 }
 
+Qmp::Make QmpClient::maker(const std::string& path) {
+    return [path](EventLoop& loop, const std::string& what, Observer& observer) -> std::unique_ptr<Qmp> {
+        return std::make_unique<QmpClient>(loop, what, path, observer);
+    };
+}
+
 void QmpClient::try_connect() {
     again_.reset();
     FileDescriptor fd = connect_unix(address_);

@@ -9,36 +9,25 @@
 #include "io/file_descriptor.h"
 #include "io/glib_source.h"
 #include "io/socket_address.h"
-#include "qemu/qmp_conversation.h"
+#include "qemu/qmp.h"
 
 namespace colo {
 
-class QmpClient final : private QmpConversation::Sink {
+class QmpClient final : public Qmp, private QmpConversation::Sink {
   public:
-    /// Called from the loop, never from within a call into the client. Must not destroy it.
-    class Observer {
-      public:
-        virtual void qmp_ready() = 0;
-        /// Of a conversation that was ready.
-        virtual void qmp_closed(const std::string& why) = 0;
-        virtual void qmp_event(const std::string& name, const Json& data) = 0;
-
-      protected:
-        ~Observer() = default;
-    };
-
     /// `what`: of whom messages speak ("primary's QEMU"). Throws std::invalid_argument when `path`
     /// is too long.
     QmpClient(EventLoop& loop, std::string what, const std::string& path, Observer& observer);
 
-    /// `patience`: a failure is told after it, at the latest. Commands given while there is no
-    /// connection wait for one as long. `answer` must not destroy the client either.
+    /// Maker of one at `path`, where whoever needs one makes it.
+    static Make maker(const std::string& path);
+
     void execute(const std::string& command, const Json& arguments, Time patience,
-                 QmpConversation::Answer answer);
-    bool is_ready() const { return conversation_.is_ready(); }
-    /// Why there is no conversation: "QMP at PATH: ...". Empty: there is one.
-    const std::string& problem() const { return problem_; }
-    std::optional<Time> owed_since() const { return conversation_.owed_since(); }
+                 QmpConversation::Answer answer) override;
+    bool is_ready() const override { return conversation_.is_ready(); }
+    const std::string& problem() const override { return problem_; }
+    std::optional<Time> owed_since() const override { return conversation_.owed_since(); }
+    bool tells_passes() const override { return true; }
 
   private:
     void send(const std::string& line) override;

@@ -25,6 +25,10 @@ CrossingNetdev::CrossingNetdev(FilterHost& host, const std::string& id, std::str
       offload_(host.pool(), host.hash()) {}
 
 SendResult CrossingNetdev::send(Frame&& frame) {
+    if (!crossings_->is_open) {
+        ++counters_.not_connected;
+        return SendResult::kNotConnected;
+    }
     const std::array<iovec, 2> pieces{piece_of(frame.front()), piece_of(frame.bytes())};
     const size_t front = frame.front().size();
     if (out_.put(pieces, front + frame.size(), front) == FrameCrossing::Put::kRefused) {

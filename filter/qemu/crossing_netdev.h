@@ -33,7 +33,7 @@ class CrossingNetdev final : public Netdev, private Flushable {
     void pause_reading(bool paused) override;
     bool drain() override;
     size_t unsent() const override { return out_.pending(); }
-    bool is_connected() const override { return true; }
+    bool is_connected() const override { return crossings_->is_open; }
     const EndpointCounters& counters() const override { return counters_; }
     std::string name() const override { return "qemu:" + id(); }
 

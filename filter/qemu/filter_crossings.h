@@ -25,6 +25,7 @@ struct FilterCrossings {
     FrameCrossing to_net_in{kMostBytes};
     FrameCrossing to_vm_out{kMostBytes};
     FrameCrossing to_net_out{kMostBytes};
+    std::atomic<bool> is_open = true;  ///< QEMU's side is there
     Wake to_us;
     Wake to_qemu;
 };

@@ -9,10 +9,12 @@ namespace {
 
 /// QEMU has types of its own by the names that ours have elsewhere.
 constexpr FilterRole kRoles[] = {
-    {"mirror", "filter-colo-mirror", "filter-mirror"},
-    {"redirector", "filter-colo-redirector", "filter-redirector"},
-    {"rewriter", "filter-colo-rewriter", "filter-rewriter"},
-    {"dump", "filter-colo-dump", "filter-dump"},
+    {"primary", "filter-colo-proxy", nullptr, Role::kPrimary},
+    {"secondary", "filter-colo-proxy", nullptr, Role::kSecondary},
+    {"mirror", "filter-colo-mirror", "filter-mirror", std::nullopt},
+    {"redirector", "filter-colo-redirector", "filter-redirector", std::nullopt},
+    {"rewriter", "filter-colo-rewriter", "filter-rewriter", std::nullopt},
+    {"dump", "filter-colo-dump", "filter-dump", std::nullopt},
 };
 
 }  // namespace

@@ -2,8 +2,11 @@
 // What a filter can be: `role=` of the device, QEMU's type that stands for it, and ours that does it.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
+
+#include "checkpoint/vm_health.h"
 
 namespace colo {
 
@@ -11,6 +14,7 @@ struct FilterRole {
     const char* name;
     const char* qemu_type;
     const char* object_type;  ///< ours; nullptr: a protected VM's NIC
+    std::optional<Role> side;  ///< of a pair, of such a NIC
 };
 
 std::span<const FilterRole> filter_roles();

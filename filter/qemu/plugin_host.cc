@@ -48,10 +48,11 @@ void PluginHost::serve_text(const std::string& address) { monitor_.serve_text(as
 void PluginHost::serve_metrics(const std::string& address) { monitor_.serve_metrics(address); }
 
 PluginHost::Hosted PluginHost::host_netdevs(const FilterRequest& request) {
-    Hosted hosted{request.id + ".vm", request.id + ".uplink", nullptr};
-    auto vm = std::make_unique<CrossingNetdev>(host_, hosted.vm, hosted.uplink, Direction::kRx, VnetHeaders::kKept,
+    Hosted hosted{request.id + ".vm", request.id + ".uplink", request.crossings, nullptr, std::nullopt};
+    const VnetHeaders headers = request.role->side ? VnetHeaders::kExpanded : VnetHeaders::kKept;
+    auto vm = std::make_unique<CrossingNetdev>(host_, hosted.vm, hosted.uplink, Direction::kRx, headers,
                                                request.crossings);
-    auto uplink = std::make_unique<CrossingNetdev>(host_, hosted.uplink, "", Direction::kTx, VnetHeaders::kKept,
+    auto uplink = std::make_unique<CrossingNetdev>(host_, hosted.uplink, "", Direction::kTx, headers,
                                                    request.crossings);
     hosted.port = std::make_unique<CrossingPort>(host_.loop(), request.crossings, *vm, *uplink);
     host_.adopt(std::move(uplink));
@@ -66,16 +67,10 @@ void PluginHost::forget_netdevs(Hosted& hosted) {
 }
 
 std::vector<PropertyInfo> PluginHost::add_filter(const FilterRequest& request) {
+    if (filters_.contains(request.id)) throw std::invalid_argument("'" + request.id + "' is taken");
     Hosted hosted = host_netdevs(request);
     try {
-        host_.wire(hosted.vm);
-        std::vector<Option> options{{"qom-type", request.role->object_type},
-                                    {"id", request.id},
-                                    {"netdev", hosted.vm},
-                                    {"queue", request.queue},
-                                    {"status", request.on ? "on" : "off"}};
-        options.insert(options.end(), request.options.begin(), request.options.end());
-        host_.add_object(std::move(options));
+        request.role->side ? add_nic(request, hosted) : add_plain(request, hosted);
     } catch (...) {
         forget_netdevs(hosted);
         throw;
@@ -89,22 +84,56 @@ std::vector<PropertyInfo> PluginHost::add_filter(const FilterRequest& request) {
     return all;
 }
 
+void PluginHost::add_plain(const FilterRequest& request, const Hosted& hosted) {
+    host_.wire(hosted.vm);
+    std::vector<Option> options{{"qom-type", request.role->object_type},
+                                {"id", request.id},
+                                {"netdev", hosted.vm},
+                                {"queue", request.queue},
+                                {"status", request.on ? "on" : "off"}};
+    options.insert(options.end(), request.options.begin(), request.options.end());
+    host_.add_object(std::move(options));
+}
+
+void PluginHost::add_nic(const FilterRequest& request, Hosted& hosted) {
+    OptionReader reader("filter-colo-proxy '" + request.id + "'", request.options);
+    if (request.queue != "all") reader.fail("queue", "must be all: a pair needs both ways");
+    if (!request.on && *request.role->side == Role::kSecondary)
+        reader.fail("status", "must be on: beside a secondary's VM both VMs would be heard");
+    hosted.nic = pair_.add_nic(*request.role->side, {hosted.vm, hosted.uplink}, std::move(reader));
+    if (!request.on) pair_.bypass(*hosted.nic, true);
+}
+
 void PluginHost::switch_filter(const std::string& id, bool on) {
-    filters_.at(id).port->run();
+    Hosted& hosted = filters_.at(id);
+    hosted.port->run();
+    if (hosted.nic) return pair_.bypass(*hosted.nic, !on);
     set(id, "status", on);
 }
 
 /// Our own monitor may have removed the object already.
 void PluginHost::remove_filter(const std::string& id) {
-    if (host_.object(id)) {
-        switch_filter(id, false);
-        host_.remove_object(id);
-    }
-    forget_netdevs(filters_.at(id));
-    filters_.erase(id);
+    Hosted hosted = std::move(filters_.extract(id).mapped());
+    hosted.port->run();
+    if (hosted.nic) return remove_nic(std::move(hosted));
+    if (host_.object(id)) host_.remove_object(id);
+    forget_netdevs(hosted);
+}
+
+/// The VM's other NICs go on; this one is a cable that has been pulled.
+void PluginHost::remove_nic(Hosted&& hosted) {
+    pair_.let_go(*hosted.nic);
+    hosted.crossings->is_open = false;
+    hosted.port.reset();
+    gone_.push_back(std::move(hosted));
+    if (!pair_.remove_nic()) return;
+    for (Hosted& nic : gone_) forget_netdevs(nic);
+    gone_.clear();
 }
 
 std::vector<Property> PluginHost::properties_of(const std::string& filter) {
+    if (const auto found = filters_.find(filter); found != filters_.end() && found->second.nic)
+        return pair_.properties();
     Object* object = host_.object(filter);
     if (!object) throw std::runtime_error("'" + filter + "' has been removed");
     return object->properties();
@@ -122,7 +151,11 @@ Value PluginHost::get(const std::string& filter, const std::string& property) {
 }
 
 void PluginHost::set(const std::string& filter, const std::string& property, const Value& value) {
-    property_of(filter, property).set(value);
+    try {
+        property_of(filter, property).set(value);
+    } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(property + ": " + error.what());
+    }
 }
 
 }  // namespace colo

@@ -11,6 +11,7 @@
 #include "filter/host.h"
 #include "filter/qemu/crossing_netdev.h"
 #include "filter/qemu/filter_role.h"
+#include "filter/qemu/hosted_pair.h"
 #include "monitor/monitor.h"
 
 namespace colo {
@@ -52,6 +53,11 @@ class PluginHost {
     /// What it held has gone out.
     void remove_filter(const std::string& id);
 
+    /// QEMU's VM has been stopped, or continued.
+    void tell_run_state(bool runs) { pair_.tell_run_state(runs); }
+    /// QEMU ends.
+    void part() { pair_.part("its QEMU ends"); }
+
     Value get(const std::string& filter, const std::string& property);
     void set(const std::string& filter, const std::string& property, const Value& value);
 
@@ -59,17 +65,24 @@ class PluginHost {
     struct Hosted {
         std::string vm;  ///< ids of netdevs
         std::string uplink;
+        std::shared_ptr<FilterCrossings> crossings;
         std::unique_ptr<CrossingPort> port;
+        std::optional<uint32_t> nic;  ///< its number; nothing: a plain filter
     };
 
     Hosted host_netdevs(const FilterRequest& request);
     void forget_netdevs(Hosted& hosted);
+    void add_plain(const FilterRequest& request, const Hosted& hosted);
+    void add_nic(const FilterRequest& request, Hosted& hosted);
+    void remove_nic(Hosted&& hosted);
     std::vector<Property> properties_of(const std::string& filter);
     Property property_of(const std::string& filter, const std::string& name);
 
     Monitor monitor_;
     FilterHost host_;
+    HostedPair pair_{host_, monitor_};
     std::map<std::string, Hosted> filters_;
+    std::vector<Hosted> gone_;  ///< NICs that have been removed, and their VM not yet
 };
 
 }  // namespace colo

@@ -21,7 +21,9 @@ namespace {
 /// Of the filter that the device makes, in the order in which qom-list shows them.
 constexpr const char* kFilterOptions[] = {
     "netdev", "filter-id", "role",  "queue",  "position", "insert",      "status",           "outdev",
-    "indev",  "link",      "nic",   "file",   "maxlen",   "fail-closed", "vnet_hdr_support",
+    "indev",  "link",      "nic",   "file",   "maxlen",   "fail-closed", "vnet_hdr_support", "tls-creds",
+    "tls-peer", "tls-allow", "insecure", "migrate", "incoming", "start", "disk-external", "failover",
+    "on-link-loss", "fence", "set",
 };
 
 /// What our thread does with the value, each time one is set.

@@ -66,10 +66,12 @@ QemuFilter::QemuFilter(QomObject* object, const FilterRole& role, std::vector<Op
         id_ = option.value;
         return true;
     });
-    netdev_ = qemu_find_netdev(text_property(object, "netdev").c_str());
-    if (!netdev_) throw std::runtime_error("no netdev '" + text_property(object, "netdev") + "'");
+    const std::string netdev = text_property(object, "netdev");
+    netdev_ = qemu_find_netdev(netdev.c_str());
+    if (!netdev_) throw std::runtime_error("no netdev '" + netdev + "'");
     vnet_.emplace(netdev_);
-    const FilterRequest request{id_, &role_, text_property(object, "queue"), text_property(object, "status") == "on",
+    is_on_ = text_property(object, "status") == "on";
+    const FilterRequest request{id_, &role_, text_property(object, "queue"), is_on_,
                                 std::move(options), crossings_};
     std::vector<PropertyInfo> properties;
     worker().call([&](PluginHost& host) { properties = host.add_filter(request); });
@@ -186,11 +188,21 @@ void QemuFilter::pass_first(Way& passed, NetClientState* from) {
 /// Frames that come now go past us: what we have goes on before them.
 void QemuFilter::status_changed() {
     const bool on = text_property(object_, "status") == "on";
-    worker().call([&](PluginHost& host) { host.switch_filter(id_, on); });
+    if (on == is_on_) return;
+    try {
+        worker().call([&](PluginHost& host) { host.switch_filter(id_, on); });
+    } catch (const std::exception&) {
+        // QEMU has switched it already: back, which comes here again.
+        object_property_set_str(object_, "status", is_on_ ? "on" : "off", nullptr);
+        throw;
+    }
+    is_on_ = on;
     if (!on) pass_all();
 }
 
+/// Each NIC's filter says so: once is enough, and more does no harm.
 void QemuFilter::vm_changed(bool running) {
+    worker().post([running](PluginHost& host) { host.tell_run_state(running); });
     if (running) pass_some();
 }
 
@@ -242,6 +254,7 @@ void init_class(QomClass* filter_class, void*) {
 
 void register_filter_types() {
     for (const FilterRole& role : filter_roles()) {
+        if (object_class_by_name(role.qemu_type)) continue;  // of two roles
         TypeInfo type{};
         type.name = role.qemu_type;
         type.parent = "netfilter";

@@ -64,6 +64,7 @@ class QemuFilter {
     std::shared_ptr<FilterCrossings> crossings_ = std::make_shared<FilterCrossings>();
     std::array<Way, 2> ways_;
     std::optional<VnetLength> vnet_;
+    bool is_on_ = true;
     uint64_t malformed_ = 0;
     SourcePtr returned_;
     SourcePtr again_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "filter/qemu/plugin_host.h"
+#include "link/gentle_close.h"
 
 namespace colo {
 
@@ -27,6 +28,18 @@ class SignalsBlocked {
   private:
     sigset_t before_;
 };
+
+/// Last words to the peer have a moment.
+void part(EventLoop& loop, PluginHost& host) {
+    constexpr Time kFarewell = milliseconds(300);
+    host.part();
+    Timer wake(loop, [] {});
+    const Time end = loop.now() + kFarewell;
+    wake.set(end);
+    do {
+        loop.iterate(true);
+    } while (closing_gently() > 0 && loop.now() < end);
+}
 
 Worker* g_worker = nullptr;
 
@@ -60,6 +73,7 @@ void Worker::run(std::promise<void>& started) {
         const SourcePtr jobs = watch_fd(context.get(), wake_.fd(), G_IO_IN, [&] { serve(host); });
         started.set_value();
         loop.run(stopped_);
+        part(loop, host);
     } catch (...) {
         started.set_exception(std::current_exception());
     }

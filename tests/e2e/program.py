@@ -11,6 +11,7 @@ import unittest
 import captures
 
 BINARY = os.environ.get("COLO_PROXY", "colo-proxy")
+PLUGIN = os.environ.get("COLO_PROXY_PLUGIN", "colo-proxy.so")  # what QEMU loads
 PCAPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "pcaps")
 DIVISOR = int(os.environ.get("COLO_PROXY_LOAD", "1"))
 SECONDS = 120  # longer is a hang, sanitizers included

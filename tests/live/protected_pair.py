@@ -6,8 +6,8 @@ import signal
 import rig  # noqa: F401 (where the next one is)
 from outside import stream
 from process import Process
-from program import BINARY, free_port, run
-from qmp import QmpError, eventually
+from program import BINARY, PLUGIN, free_port, run
+from qmp import Qmp, QmpError, eventually
 from relays import Incoming, Link
 from vm import Vm
 
@@ -86,6 +86,98 @@ class Host:
         self.proxy.kill()
 
 
+def netdev_of(uplink):
+    """QEMU's own, of what a proxy is given as its uplink."""
+    kind, _, name = uplink.partition(":")
+    if kind == "tap":
+        return f"tap,ifname={name},script=no,downscript=no"
+    return f"stream,server=off,addr.type=unix,addr.path={name}"
+
+
+FLAGS = ("--start", "--insecure", "--disk-external")
+
+
+class PluginProxy:
+    """The proxy within QEMU's process, `vm`, as the tests know a proxy. It lives and dies with QEMU."""
+
+    status, checkpoints = Proxy.status, Proxy.checkpoints
+
+    def __init__(self, prefix):
+        self.prefix, self._qmp, self.vm = prefix, None, None
+
+    def path(self, name):
+        return f"{self.prefix}.{name}"
+
+    @property
+    def qmp(self):
+        if self._qmp is None:
+            self._qmp = Qmp(self.path("monitor"))
+        return self._qmp
+
+    @property
+    def process(self):
+        return self.vm.process
+
+    def messages(self):
+        return self.vm.messages() if self.vm else ""
+
+    def signal(self, number):
+        self.vm.signal(number)
+
+    def kill(self):
+        self.vm.kill()
+        if self._qmp:
+            self._qmp.close()
+            self._qmp = None
+
+    def end(self):
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        status = self.process.wait(60)
+        self.kill()
+        return status
+
+    @staticmethod
+    def words(options):
+        """The device's, of a proxy's."""
+        words, settings, options = [], [], iter(options)
+        for name in options:
+            if name == "--set":
+                settings.append(next(options))
+            elif name in FLAGS:
+                words.append(name[2:] + "=on")
+            else:
+                words.append(f"{name[2:]}={next(options)}")
+        return words + (["set=" + " ".join(settings)] if settings else [])
+
+    def arguments(self, role, link, incoming, nics, options):
+        yield from ("-plugin", PLUGIN)
+        for number in range(nics):
+            more = []
+            if number == 0:
+                more = [f"link={link}", f"monitor={self.path('monitor')}", f"incoming={incoming}", *self.words(options)]
+            yield from ("-device", ",".join(["colo-proxy", f"id=c{number}", f"netdev=hn{number}",
+                                             f"filter-id=colo{number}", f"role={role}", *more]))
+
+
+class PluginHost(Host):
+    """A QEMU with the plugin in it."""
+
+    def __init__(self, role, name, lab, link, uplinks, options=(), nic="virtio-net-pci", incoming=None):
+        self.name, self.role = name, role
+        waits_at = lab.path(f"{name}.incoming")
+        self.proxy = PluginProxy(os.path.join(lab.folder, name + ".proxy"))
+        more = self.proxy.arguments(role, link, incoming or waits_at, len(uplinks), options)
+        first, *further = map(netdev_of, uplinks)
+        self.vm = self.proxy.vm = Vm(name, lab.folder, lab.guest, nic, first, further=further, more=list(more),
+                                     incoming=f"unix:{waits_at}" if role == "secondary" else None)
+        eventually(lambda: os.path.exists(self.proxy.path("monitor")) or self.ended(), f"{name} is up")
+
+
+# What the proxies of the pairs are: processes, or plugins.
+HOST = PluginHost if os.environ.get("COLO_PROXY_HOSTS") == "plugin" else Host
+
+
 class Pair:
     """Of hosts "a" and "b", whose uplinks are those of `world`, outside.py's; later hosts are named after further
     ones. Periodic checkpoints are off unless `options` say otherwise. `through_relays`: the link and the
@@ -115,7 +207,7 @@ class Pair:
             options = (*options, "--tls-creds", self.lab.path("certs/secondary" if name == "b" else "certs/primary"))
         incoming = self.lab.path("b.relayed") if through_relays else None
         with self.world.inside():
-            host = Host(role, name, self.lab, link or self.address, self.world.uplinks(name),
+            host = HOST(role, name, self.lab, link or self.address, self.world.uplinks(name),
                         (*self.options, *options), self.nic, incoming)
         self.hosts.append(host)
         self.lab.addCleanup(self.look_at_messages, host)

@@ -5,6 +5,7 @@
 
 #include "filter/netdev_factory.h"
 #include "monitor/json_value.h"
+#include "qemu/qmp_client.h"
 #include "tests/sim/pair/kernel.h"
 
 namespace colo::sim::pair {
@@ -33,7 +34,7 @@ Proxy::Proxy(Timeline& timeline, Random chance, const ProxyPaths& paths, Protect
     host_->add_netdev(netdev("up0", paths.uplink, false));
     options.nics = {{"vm0", "up0"}};
     options.link.address = {ListenAddress::Kind::kUnix, paths.link, {}, {}};
-    options.qmp_path = paths.qmp;
+    options.make_qmp = QmpClient::maker(paths.qmp);
     options.migrate_path = paths.migrate;
     options.incoming_path = paths.incoming;
     auto vm = std::make_unique<ProtectedVm>(*host_, std::move(options));

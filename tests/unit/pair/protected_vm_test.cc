@@ -7,6 +7,7 @@
 
 #include <list>
 
+#include "qemu/qmp_client.h"
 #include "tests/support/loop_rig.h"
 #include "tests/support/scripted_qemu.h"
 
@@ -55,7 +56,7 @@ class Proxy {
         options.role = role;
         options.nics = {{"vm", "up"}};
         options.link.address = unix_at(folder.file(link));
-        options.qmp_path = folder.file(name + ".qmp");
+        options.make_qmp = QmpClient::maker(folder.file(name + ".qmp"));
         options.migrate_path = migrate_path_;
         options.incoming_path = folder.file(name + ".incoming");
         options.starts = starts;

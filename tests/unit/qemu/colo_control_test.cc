@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "qemu/qmp_client.h"
 #include "tests/support/loop_rig.h"
 #include "tests/support/scripted_qemu.h"
 
@@ -53,7 +54,7 @@ class ColoControlTest : public LoopTest, public ColoControl::Observer {
 
     TemporaryFolder folder_;
     ScriptedQemu qemu_{folder_.file("qmp")};
-    ColoControl control_{loop_, "primary", folder_.file("qmp"), *this};
+    ColoControl control_{loop_, "primary", QmpClient::maker(folder_.file("qmp")), *this};
     bool ready_ = false;
     std::string notes_;
     Told progress_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cli/link_security.h"
+#include "link/link_security.h"
 
 #include <stdexcept>
 #include <utility>
@@ -7,12 +7,15 @@
 namespace colo {
 
 void LinkSecurity::check(const ListenAddress& link) const {
+    const auto fail = [](const std::string& problem) { throw std::invalid_argument(problem); };
+    const auto name = [this](const char* option) { return dashes + std::string(option); };
     const bool has_tls = !creds.empty();
-    if (has_tls && is_insecure) throw std::invalid_argument("--tls-creds and --insecure exclude each other");
+    if (has_tls && is_insecure) fail(name("tls-creds") + " and " + name("insecure") + " exclude each other");
     if (!has_tls && (!peer.empty() || !allow.empty()))
-        throw std::invalid_argument("--tls-peer and --tls-allow need --tls-creds");
+        fail(name("tls-peer") + " and " + name("tls-allow") + " need " + name("tls-creds"));
     if (has_tls || is_insecure || link.kind == ListenAddress::Kind::kUnix) return;
-    throw std::invalid_argument("a TCP --link without --tls-creds is not encrypted: --insecure allows that");
+    fail("a TCP " + name("link") + " without " + name("tls-creds") + " is not encrypted: " + name("insecure") +
+         " allows that");
 }
 
 std::shared_ptr<TlsCredentials> LinkSecurity::credentials(TlsRole role, const ListenAddress& link) const {

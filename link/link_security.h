@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// --tls-creds, --tls-peer, --tls-allow and --insecure, as all subcommands with a --link take them.
+// tls-creds, tls-peer, tls-allow and insecure, as all take them who have a link: subcommands, and the plugin.
 #pragma once
 
 #include <memory>
@@ -16,6 +16,7 @@ struct LinkSecurity {
     std::string peer;   ///< whom the peer's certificate must be for; empty: as the role has it
     std::vector<std::string> allow;
     bool is_insecure = false;
+    const char* dashes = "--";  ///< what the options' names have in front, for messages
 
     /// A TCP link in the clear is for who says so. Throws std::invalid_argument that names the options.
     void check(const ListenAddress& link) const;

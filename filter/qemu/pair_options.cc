@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "filter/qemu/pair_options.h"
+
+#include <utility>
+
+#include "link/link_endpoint.h"
+#include "link/link_security.h"
+
+namespace colo {
+
+namespace {
+
+PeerLinkOptions read_link(OptionReader& options) {
+    PeerLinkOptions link;
+    link.address = parse_link_address(options.need("link"));
+    LinkSecurity security;
+    security.creds = options.take("tls-creds", "");
+    security.peer = options.take("tls-peer", "");
+    if (const auto allow = options.take("tls-allow")) security.allow.push_back(*allow);
+    security.is_insecure = options.take_bool("insecure", false);
+    security.dashes = "";
+    security.check(link.address);
+    link.server_tls = [security](const ListenAddress& address) {
+        security.check(address);
+        return security.credentials(TlsRole::kServer, address);
+    };
+    link.client_tls = [security](const ListenAddress& address) {
+        return security.credentials(TlsRole::kClient, address);
+    };
+    return link;
+}
+
+/// One of two words; the first if none is given.
+bool take_choice(OptionReader& options, const char* key, const char* no, const char* yes) {
+    const std::string word = options.take(key, no);
+    if (word != no && word != yes) options.fail(key, "'" + word + "' is neither " + no + " nor " + yes);
+    return word == yes;
+}
+
+/// "NAME=VALUE NAME=VALUE ..."
+void read_settings(OptionReader& options, PairSettings& settings) {
+    const std::string all = options.take("set", "");
+    for (size_t begin = 0; begin < all.size();) {
+        const size_t end = std::min(all.find(' ', begin), all.size());
+        try {
+            if (end > begin) settings.set(std::string_view(all).substr(begin, end - begin));
+        } catch (const std::invalid_argument& error) {
+            options.fail("set", error.what());
+        }
+        begin = end + 1;
+    }
+}
+
+}  // namespace
+
+ProtectedVmOptions read_pair_options(Role role, OptionReader& options, const std::string& migrate_path) {
+    ProtectedVmOptions read;
+    read.role = role;
+    read.link = read_link(options);
+    read.migrate_path = options.take("migrate", migrate_path);
+    read.incoming_path = options.take("incoming", "");
+    read.starts = options.take_bool("start", false);
+    read.disk_is_external = options.take_bool("disk-external", false);
+    read.survival.is_automatic = take_choice(options, "failover", "manual", "auto");
+    read.survival.goes_solo = take_choice(options, "on-link-loss", "hold", "solo");
+    read.survival.fence_command = options.take("fence", "");
+    read_settings(options, read.settings);
+    return read;
+}
+
+}  // namespace colo

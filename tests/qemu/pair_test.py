@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Filters with role=primary|secondary, in a QEMU without a guest: what they pass, say, and refuse."""
+import json
+
+from plugin_rig import PluginCase, Qmp, QmpError, body, eventually, main
+
+
+def primary(more=""):
+    return ["-device", "colo-proxy,id=c0,netdev=a,filter-id=colo0,role=primary,link=unix:link,monitor=own"
+                       f",text-monitor=text{more}"]
+
+
+class Roles(PluginCase):
+    def own(self):
+        own = Qmp(self.path("own"))
+        self.addCleanup(own.close)
+        return own
+
+    def test_an_unprotected_primary_passes_frames_both_ways(self):
+        self.start(*primary())
+        for i in range(100):
+            self.a.send(body(i))
+            self.b.send(body(1000 + i))
+        self.check_arrived(self.b, [body(i) for i in range(100)])
+        self.check_arrived(self.a, [body(1000 + i) for i in range(100)])
+        self.assertEqual(self.own().status()["frames"]["passed"], 100)
+        self.quit()
+
+    def test_it_can_be_asked_how_it_is_and_be_set(self):
+        self.start(*primary())
+        get = lambda name: self.qmp.get("/objects/colo0", name)
+        self.assertEqual((get("mode"), get("role"), get("peer"), get("epoch"), get("flows"), get("held-frames")),
+                         ("idle", "primary", "none", 0, 0, 0))
+        self.assertEqual(json.loads(get("checkpoints"))["divergence"], 0)
+        self.assertEqual(set(json.loads(get("hold-us"))), {"p50", "p99", "max"})
+        self.assertEqual(get("compare_timeout"), 250)
+        self.qmp.set("/objects/colo0", "compare_timeout", 400)
+        self.assertEqual(get("compare_timeout"), 400)
+        self.assertEqual(self.own().get("/objects/colo0", "compare_timeout"), 400)
+        with self.assertRaisesRegex(QmpError, "compare_timeout"):
+            self.qmp.set("/objects/colo0", "compare_timeout", 0)
+        self.assertIn("mode=idle", self.hmp("info network"))
+        self.quit()
+
+    def test_it_is_switched_off_and_on_under_traffic(self):
+        self.start(*primary())
+        sent = []
+        for number in range(40):
+            frames = [body(len(sent) + i, 64) for i in range(25)]
+            sent += frames
+            self.a.send(*frames)
+            self.toggle("off" if number % 2 else "on", "colo0")
+        self.check_arrived(self.b, sent)
+        self.quit()
+
+    def test_a_secondary_keeps_the_network_and_its_vm_apart(self):
+        self.start("-device", "colo-proxy,id=c0,netdev=a,filter-id=colo0,role=secondary,link=unix:nobody,incoming=in,"
+                              "monitor=own")
+        self.a.send(body(1))
+        self.b.send(body(2))
+        with self.assertRaisesRegex(QmpError, "both VMs would be heard"):
+            self.toggle("off", "colo0")
+        self.assertEqual(self.qmp.get("/objects/colo0", "status"), "on")
+        self.a.send(body(3))
+        with self.assertRaisesRegex(QmpError, "start at the primary"):
+            self.own()("colo-proxy-start")
+        self.a.receive_some()
+        self.b.receive_some()
+        self.assertEqual((self.a.received, self.b.received), ([], []))
+        self.quit()
+
+    def test_a_start_without_a_secondary_says_so(self):
+        self.start(*primary())
+        own = self.own()
+        eventually(lambda: self.refusal(own), "it asks QEMU first")
+        self.assertIn("no secondary at unix:link", self.refusal(own))
+        self.quit()
+
+    @staticmethod
+    def refusal(own):
+        """Once QEMU has answered for itself."""
+        try:
+            own("colo-proxy-start")
+        except QmpError as error:
+            return "" if "does not answer" in error.desc else error.desc
+        raise AssertionError("it has started")
+
+    def test_it_can_be_deleted_and_made_again(self):
+        self.start(*primary())
+        for i in range(3):
+            self.a.send(body(i))
+            self.qmp("object-del", id="colo0")
+            self.qmp.set("/machine/peripheral/c0", "add", "primary,filter-id=colo0,netdev=a,link=unix:link")
+        self.a.send(body(3))
+        self.check_arrived(self.b, [body(i) for i in range(4)])
+        self.quit()
+
+    def test_several_nics_are_one_vm(self):
+        self.start(*primary())
+        self.qmp.set("/machine/peripheral/c0", "add", "primary,filter-id=colo1,netdev=b")
+        self.a.send(body(1))
+        self.check_arrived(self.b, [body(1)])
+        self.assertEqual(self.qmp.get("/objects/colo1", "mode"), "idle")
+        self.qmp("object-del", id="colo0")
+        self.a.send(body(2))
+        self.check_arrived(self.b, [body(1), body(2)])
+        self.qmp("object-del", id="colo1")
+        self.a.send(body(3))
+        self.check_arrived(self.b, [body(i) for i in (1, 2, 3)])
+        with self.assertRaisesRegex(QmpError, "colo-proxy-start"):
+            self.own()("colo-proxy-start")
+        self.quit()
+
+    def test_mistakes_are_told(self):
+        self.start("-device", "colo-proxy,id=c0")
+        for wrong, words in (("primary,filter-id=f,netdev=a", "link: is missing"),
+                             ("primary,filter-id=f,netdev=a,link=h:1", "a TCP link without tls-creds"),
+                             ("primary,filter-id=f,netdev=a,link=unix:l,queue=rx", "queue: must be all"),
+                             ("secondary,filter-id=f,netdev=a,link=unix:l,status=off", "status: must be on"),
+                             ("primary,filter-id=f,netdev=a,link=unix:l,failover=never", "neither manual nor auto"),
+                             ("primary,filter-id=f,netdev=a,link=unix:l,set=speed=1", "no such setting"),
+                             ("primary,filter-id=f,netdev=a,link=unix:l,outdev=x", "unknown option 'outdev'")):
+            with self.subTest(wrong):
+                with self.assertRaises(QmpError) as error:
+                    self.qmp.set("/machine/peripheral/c0", "add", wrong)
+                self.assertIn(words, str(error.exception))
+        self.a.send(body(1))
+        self.check_arrived(self.b, [body(1)])
+        self.quit()
+
+
+if __name__ == "__main__":
+    main()
