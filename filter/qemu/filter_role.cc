@@ -9,12 +9,12 @@ namespace {
 
 /// QEMU has types of its own by the names that ours have elsewhere.
 constexpr FilterRole kRoles[] = {
-    {"primary", "filter-colo-proxy", nullptr, Role::kPrimary},
-    {"secondary", "filter-colo-proxy", nullptr, Role::kSecondary},
-    {"mirror", "filter-colo-mirror", "filter-mirror", std::nullopt},
-    {"redirector", "filter-colo-redirector", "filter-redirector", std::nullopt},
-    {"rewriter", "filter-colo-rewriter", "filter-rewriter", std::nullopt},
-    {"dump", "filter-colo-dump", "filter-dump", std::nullopt},
+    {"primary", "filter-colo-proxy", nullptr, Role::kPrimary, true},
+    {"secondary", "filter-colo-proxy", nullptr, Role::kSecondary, true},
+    {"mirror", "filter-colo-mirror", "filter-mirror", std::nullopt, false},
+    {"redirector", "filter-colo-redirector", "filter-redirector", std::nullopt, false},
+    {"rewriter", "filter-colo-rewriter", "filter-rewriter", std::nullopt, true},
+    {"dump", "filter-colo-dump", "filter-dump", std::nullopt, true},
 };
 
 }  // namespace

@@ -15,6 +15,8 @@ struct FilterRole {
     const char* qemu_type;
     const char* object_type;  ///< ours; nullptr: a protected VM's NIC
     std::optional<Role> side;  ///< of a pair, of such a NIC
+    /// At a failover QEMU switches filters off: not this one, whose VM is not left by it.
+    bool survives_failover = false;
 };
 
 std::span<const FilterRole> filter_roles();

@@ -53,6 +53,9 @@ class PluginHost {
     /// What it held has gone out.
     void remove_filter(const std::string& id);
 
+    /// What QEMU tells its filters on a secondary.
+    void fenced() { host_.fenced(); }
+    void failed_over() { host_.failed_over(); }
     /// QEMU's VM has been stopped, or continued.
     void tell_run_state(bool runs) { pair_.tell_run_state(runs); }
     /// QEMU ends.

@@ -18,6 +18,9 @@ namespace {
 
 /// QEMU's QEMU_NET_PACKET_FLAG_RAW: no vnet header, whatever the netdev has.
 constexpr unsigned kRawFlag = 1;
+/// QEMU's COLO_EVENT_CHECKPOINT and COLO_EVENT_FAILOVER.
+constexpr int kCheckpointEvent = 1;
+constexpr int kFailoverEvent = 2;
 /// QEMU's loop has other things to do, too.
 constexpr unsigned kMostFramesATurn = 256;
 /// Nobody tells when a NIC has room again.
@@ -200,6 +203,15 @@ void QemuFilter::status_changed() {
     if (!on) pass_all();
 }
 
+/// A pair's own proxies know better when a checkpoint counts.
+bool QemuFilter::handle_event(int event) {
+    if (!role_.survives_failover) return false;
+    if (role_.side) return true;
+    if (event == kCheckpointEvent) worker().call([](PluginHost& host) { host.fenced(); });
+    if (event == kFailoverEvent) worker().call([](PluginHost& host) { host.failed_over(); });
+    return true;
+}
+
 /// Each NIC's filter says so: once is enough, and more does no harm.
 void QemuFilter::vm_changed(bool running) {
     worker().post([running](PluginHost& host) { host.tell_run_state(running); });
@@ -244,9 +256,18 @@ ssize_t receive(QomObject* object, NetClientState* sender, unsigned flags, const
     return filter ? filter->receive(sender, flags, {pieces, static_cast<size_t>(count)}) : 0;
 }
 
+decltype(FilterFunctions::handle_event) g_parent_handle_event = nullptr;
+
+void handle_event(QomObject* object, int event, Error** errors) {
+    QemuFilter* filter = filter_of(object);
+    bool is_done = false;
+    if (filter && !guarded(errors, [&] { is_done = filter->handle_event(event); })) return;
+    if (!is_done) g_parent_handle_event(object, event, errors);
+}
+
 void init_class(QomClass* filter_class, void*) {
     FilterFunctions* functions = functions_of(filter_class);
-    const auto handle_event = functions->handle_event;  // the parent's
+    g_parent_handle_event = functions->handle_event;
     *functions = {setup, cleanup, status_changed, handle_event, receive};
 }
 

@@ -28,6 +28,8 @@ class QemuFilter {
     /// 0: the frame goes on; else it has been taken.
     ssize_t receive(NetClientState* sender, unsigned flags, std::span<const iovec> pieces);
     void status_changed();
+    /// QEMU's COLO has made a checkpoint, or failed over. True: QEMU need do no more about it.
+    bool handle_event(int event);
 
     const std::string& id() const { return id_; }
 

@@ -7,6 +7,7 @@ import time
 import lab
 from client import pattern
 from pair_case import AUTO, PairCase
+from protected_pair import ARE_PLUGINS
 from qmp import QmpError, eventually
 
 OTHER = {"primary": "secondary", "secondary": "primary"}
@@ -43,9 +44,11 @@ class Failover(PairCase):
 
     def test_of_a_hanging_qemu(self):
         def fail(host):
-            for judge in self.primary, self.secondary:  # each by its own deadlines
-                judge.proxy.qmp.set("/objects/colo0", "vm-deadline", 3000)
-                judge.proxy.qmp.set("/objects/colo0", "checkpoint-deadline", 3000)
+            # Each by its own deadlines; a plugin hangs with its QEMU.
+            deadlines = ["vm-deadline", "checkpoint-deadline", *(["link-deadline"] if ARE_PLUGINS else [])]
+            for judge in self.primary, self.secondary:
+                for name in deadlines:
+                    judge.proxy.qmp.set("/objects/colo0", name, 3000)
             host.vm.signal(signal.SIGSTOP)
         self.each(fail)
 

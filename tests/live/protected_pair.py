@@ -175,7 +175,8 @@ class PluginHost(Host):
 
 
 # What the proxies of the pairs are: processes, or plugins.
-HOST = PluginHost if os.environ.get("COLO_PROXY_HOSTS") == "plugin" else Host
+ARE_PLUGINS = os.environ.get("COLO_PROXY_HOSTS") == "plugin"
+HOST = PluginHost if ARE_PLUGINS else Host
 
 
 class Pair:

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What comparing costs the primary's QEMU, and how long frames are held: the plugin with role=primary against QEMU's
+own filter-mirror, filter-redirector and colo-compare in the same process. By hand; runs alternate in one go.
+
+Both: the VM's frames come from netdev `b` by a hub and leave at netdev `a`, where the filters stand. The plugin's
+secondary is a second QEMU with the plugin, whose VM says the same; QEMU's is the test, on the socket where a
+secondary's redirector would be. CPU is that of the primary's QEMU alone, with all of its threads, a released frame."""
+import argparse
+import os
+import select
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+from plugin_rig import PLUGIN, QEMU, End, Qmp, connected, eventually
+from frames import GUEST, PEER, UDP, ip
+
+SHIM = os.path.join(os.environ.get("COLO_PROXY_GUEST", ""), "tcg_shim.so")
+VM = ["-machine", "pc", "-accel", "tcg", "-m", "2040K", "-nodefaults", "-no-user-config", "-display", "none"]
+
+
+def datagram(number, size):
+    payload = struct.pack(">Q", number) + bytes(size - 8)
+    segment = struct.pack(">HHHH", 7, 4000, 8 + size, 0) + payload
+    return ip(GUEST, PEER, UDP, segment)
+
+
+class Lab:
+    """Stands for a test case where one is asked for."""
+
+    def __init__(self):
+        self.folder, self.ends = tempfile.mkdtemp(), []
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def addCleanup(self, *end):
+        self.ends.append(end)
+
+    def close(self):
+        for function, *arguments in reversed(self.ends):
+            function(*arguments)
+        shutil.rmtree(self.folder)
+
+
+class Machine:
+    """A QEMU with netdevs `a` and `b` on a hub."""
+
+    def __init__(self, lab, name, *arguments):
+        self.a, self.b = End(lab), End(lab)
+        hub = sum((["-netdev", f"hubport,id=port{n},hubid=0,netdev={n}"] for n in "ab"), [])
+        environment = {**os.environ, "LD_PRELOAD": SHIM} if os.path.exists(SHIM) else None
+        self.process = subprocess.Popen(
+            [QEMU, *VM, "-qmp", f"unix:{lab.path(name)},server=on,wait=off", *self.a.netdev("a"), *self.b.netdev("b"), *hub,
+             *arguments], cwd=lab.folder, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment,
+            pass_fds=[self.a.qemus.fileno(), self.b.qemus.fileno()])
+        lab.addCleanup(self.process.wait)
+        lab.addCleanup(self.process.kill)
+        self.qmp = Qmp(lab.path(name))
+
+    def cpu(self):
+        """Seconds so far, of all its threads."""
+        total = 0
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{task}/schedstat") as file:
+                total += int(file.read().split()[0])
+        return total / 1e9
+
+
+class Ours:
+    name = "plugin"
+
+    def __init__(self):
+        self.lab = Lab()
+        device = "colo-proxy,id=c0,netdev=a,filter-id=f0"
+        calm = "set=max-interval=3600000 compare_timeout=60000 vm-deadline=60000 checkpoint-deadline=60000"
+        self.vm = Machine(self.lab, "p", "-plugin", PLUGIN, "-device",
+                          f"{device},role=primary,link=unix:link,monitor=own,{calm}")
+        self.twin = Machine(self.lab, "s", "-incoming", "unix:incoming", "-plugin", PLUGIN, "-device",
+                            f"{device},role=secondary,link=unix:link,incoming=incoming,{calm}")
+        self.own = Qmp(self.lab.path("own"))
+        eventually(self.starts, "the pair is protected")
+
+    def starts(self):
+        try:
+            self.own("colo-proxy-start")
+        except Exception as error:  # the secondary is not there yet
+            self.why = error
+            return False
+        return self.own.status()["mode"] == "lockstep"
+
+    def send(self, frames):
+        self.vm.b.send(*frames)
+        self.twin.b.send(*frames)
+
+    def check(self):
+        status = self.own.status()
+        assert not any(status["checkpoints"].values()), status
+
+
+class Qemus:
+    name = "qemu"
+
+    def __init__(self):
+        self.lab = Lab()
+        chardevs = sum((["-chardev", f"socket,id={name},path={name},server=on,wait=off"] for name in
+                        ("mirror", "sec", "cmp", "out")), [])
+        chardevs += ["-chardev", "socket,id=cmp0,path=cmp", "-chardev", "socket,id=out0,path=out"]
+        self.vm = Machine(
+            self.lab, "p", *chardevs, "-object", "iothread,id=io0",
+            "-object", "filter-mirror,id=m0,netdev=a,queue=tx,outdev=mirror",
+            "-object", "filter-redirector,id=r0,netdev=a,queue=rx,indev=out0",
+            "-object", "filter-redirector,id=r1,netdev=a,queue=rx,outdev=cmp",
+            "-object", "colo-compare,id=c0,primary_in=cmp0,secondary_in=sec,outdev=out,iothread=io0,compare_timeout=60000")
+        self.mirrored = connected(socket.socket(socket.AF_UNIX), self.lab.path("mirror"))
+        self.secondary = connected(socket.socket(socket.AF_UNIX), self.lab.path("sec"))
+
+    def send(self, frames):
+        self.secondary.sendall(b"".join(struct.pack(">I", len(frame)) + frame for frame in frames))
+        self.vm.b.send(*frames)
+
+    def check(self):
+        pass
+
+
+def rounds(contender, first, count, burst, size):
+    """Bursts, one at a time: the seconds of CPU a frame, and how long each took."""
+    end, times = contender.vm.a, []
+    end.received.clear()
+    before = contender.vm.cpu()
+    for number in range(first, first + count, burst):
+        frames = [datagram(i, size) for i in range(number, number + burst)]
+        begin = time.perf_counter()
+        contender.send(frames)
+        while len(end.received) < burst:
+            if not select.select([end.socket], [], [], 30)[0]:
+                raise AssertionError(f"{contender.name}: {len(end.received)} of {burst} came")
+            end.receive_some()
+        times.append(time.perf_counter() - begin)
+        assert sorted(end.received) == sorted(frames)
+        end.received.clear()
+    return (contender.vm.cpu() - before) / count, times
+
+
+def quantile(times, share):
+    return sorted(times)[int(share * (len(times) - 1))] * 1e6
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--frames", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    contenders = [Ours(), Qemus()]
+    print(f"{'':8}{'burst':>6}{'bytes':>6}{'CPU us/frame':>14}{'p50 us':>9}{'p99 us':>9}")
+    number = 0
+    for burst, size in ((1, 64), (1, 1400), (16, 64), (16, 1400), (64, 1400)):
+        costs, times = {c.name: [] for c in contenders}, {c.name: [] for c in contenders}
+        for _ in range(arguments.rounds):
+            for contender in contenders:
+                count = arguments.frames // burst * burst
+                cost, took = rounds(contender, number, count, burst, size)
+                number += count
+                costs[contender.name].append(cost)
+                times[contender.name] += took
+        for name in costs:
+            print(f"{name:8}{burst:6}{size:6}{statistics.median(costs[name]) * 1e6:14.2f}"
+                  f"{quantile(times[name], 0.5):9.0f}{quantile(times[name], 0.99):9.0f}", flush=True)
+        print(f"{'':8}CPU {statistics.median(costs['qemu']) / statistics.median(costs['plugin']):.1f} times less")
+    for contender in contenders:
+        contender.check()
+        contender.lab.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
