@@ -5,8 +5,8 @@ import os
 import rig  # noqa: F401 (where the next one is)
 from process import Process
 from qmp import eventually
+from stock_qemu import QEMU
 
-QEMU = "qemu-system-x86_64"
 # With COLO under TCG, QEMU loses dirty pages of a guest whose RAM is a multiple of 256 KiB.
 RAM = "131064K"
 MAC = "52:54:00:77:00:02"

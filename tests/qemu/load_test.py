@@ -30,7 +30,7 @@ class Load(PluginCase):
 
     def test_mistakes_at_start_end_qemu_with_a_sentence(self):
         for device, words in (("netdev=a,role=mirror", "filter-id: is missing"),
-                              ("netdev=a,filter-id=f0", "role: '' is none of mirror"),
+                              ("netdev=a,filter-id=f0", "role: '' is none of primary, secondary, mirror"),
                               ("netdev=a,filter-id=f0,role=mirror,outdev=nobody", "no chardev 'nobody'")):
             with self.subTest(device):
                 outcome = self.run_qemu("-netdev", "user,id=a", "-plugin", PLUGIN, "-device", "colo-proxy," + device)

@@ -14,27 +14,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from frames import ethernet  # noqa: E402
 from program import PLUGIN, Case  # noqa: E402
 from qmp import Qmp, QmpError, connected, eventually  # noqa: E402,F401
+from stock_qemu import QEMU  # noqa: E402,F401
 
 PRELOAD = os.environ.get("COLO_PROXY_PRELOAD", "")  # the sanitizer's library, of an instrumented plugin
 SECONDS = 60  # longer is a hang
-SKIPPED = 77  # Meson's status
-
-
-def find_qemu():
-    """The one on the path, or, of COLO_PROXY_QEMU=fetch:DIRECTORY, another that is unpacked there."""
-    name = os.environ.get("COLO_PROXY_QEMU", "qemu-system-x86_64")
-    if not name.startswith("fetch:"):
-        return name
-    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "fetch-qemu")
-    folder = name.removeprefix("fetch:")
-    fetched = subprocess.run([script, folder], capture_output=True, text=True, check=False)
-    if fetched.returncode != 0:
-        print("skipped: QEMU of bookworm-backports cannot be had:", fetched.stderr.strip()[-300:])
-        sys.exit(SKIPPED)
-    return os.path.join(folder, "qemu-system-x86_64")
-
-
-QEMU = find_qemu()
 SO_SNDBUFFORCE = 32
 
 
