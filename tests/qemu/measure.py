@@ -22,7 +22,7 @@ from plugin_rig import PLUGIN, QEMU, End, Qmp, connected, eventually
 from frames import GUEST, PEER, UDP, ip
 
 SHIM = os.path.join(os.environ.get("COLO_PROXY_GUEST", ""), "tcg_shim.so")
-VM = ["-name", "vm,debug-threads=on", "-machine", "pc", "-accel", "tcg", "-m", "2040K", "-nodefaults", "-no-user-config", "-display", "none"]
+VM = ["-name", "vm,debug-threads=on", "-machine", "pc", "-accel", "tcg", "-m", "131064K", "-nodefaults", "-no-user-config", "-display", "none"]
 
 
 def datagram(number, size):
