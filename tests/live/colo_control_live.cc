@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "qemu/colo_checks.h"
+#include "qemu/qmp_client.h"
 #include "tests/support/loop_rig.h"
 
 extern char** environ;
@@ -66,7 +67,7 @@ class Side final : public ColoControl::Observer {
         : qmp_(folder.file(name)) {
         options.insert(options.end(), {"-qmp", "unix:" + qmp_ + ",server=on,wait=off"});
         qemu.emplace(options);
-        control.emplace(loop, name, qmp_, *this);
+        control.emplace(loop, name, QmpClient::maker(qmp_), *this);
     }
 
     void qemu_ready() override { ready = true; }
