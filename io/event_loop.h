@@ -121,7 +121,7 @@ class EventLoop {
 
     /// One turn; false: nothing was ready.
     bool iterate(bool may_block);
-    /// Turns until `stopped`; what the last one has left for its end is done.
+    /// Turns until `stopped`, and one for what is ready by then; what that one has left for its end is done.
     void run(const bool& stopped);
 
   private:

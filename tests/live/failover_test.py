@@ -156,7 +156,8 @@ class LinkLoss(PairCase):
 
     def test_automatic_failover_is_decided_by_the_fence_command(self):
         """Both are told to fence; the primary's fails."""
-        script = "grep -qxz secondary /proc/$PPID/cmdline"  # of the proxy that runs it
+        # Of the proxy that runs it: its subcommand, or the plugin's role.
+        script = "grep -Eqz '^secondary$|role=secondar[y]' /proc/$PPID/cmdline"
         load = self.loaded("--failover", "auto", "--fence", script)
         self.started.link.cut()
         self.alone(self.secondary)

@@ -269,5 +269,24 @@ TEST_F(BusyLoopTest, WhatIsDueWhenItStopsIsDone) {
     EXPECT_EQ(flushed.count, 1);
 }
 
+using LoopRunTest = LoopTest;
+
+TEST_F(LoopRunTest, ServesWhatIsReadableWhenItIsStopped) {
+    Pair pair;
+    Watcher watcher(loop_, pair.near.get(), G_IO_IN, [&] { pair.drain(); });
+    pair.feed();
+    bool stopped = false;
+    const SourcePtr stop(g_idle_source_new());
+    g_source_set_priority(stop.get(), G_PRIORITY_HIGH);  // of a turn with it GLib polls nothing else
+    const auto say = [](gpointer flag) -> gboolean {
+        *static_cast<bool*>(flag) = true;
+        return G_SOURCE_REMOVE;
+    };
+    g_source_set_callback(stop.get(), say, &stopped, nullptr);
+    g_source_attach(stop.get(), loop_.context());
+    loop_.run(stopped);
+    EXPECT_EQ(watcher.count, 1);
+}
+
 }  // namespace
 }  // namespace colo
