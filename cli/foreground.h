@@ -20,15 +20,12 @@ class Foreground {
     bool is_stopped() const { return is_stopped_; }
     /// Until it is stopped.
     void run() { loop_.run(is_stopped_); }
-    /// What links have said last gets a moment to arrive.
-    void part_gently();
 
   private:
     static gboolean on_signal(gpointer self);
 
     bool is_stopped_ = false;
     EventLoop loop_;
-    Timer wake_{loop_, [] {}};
 };
 
 }  // namespace colo

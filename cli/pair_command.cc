@@ -11,6 +11,7 @@
 #include "filter/commands.h"
 #include "filter/host.h"
 #include "filter/netdev_factory.h"
+#include "link/gentle_close.h"
 #include "monitor/monitor.h"
 #include "pair/commands.h"
 #include "pair/protected_vm.h"
@@ -48,20 +49,6 @@ constexpr const char* kPairHelp =
     "  --set NAME=VALUE      a default of /objects/colo0, times in milliseconds; may be repeated\n"
     "                        (expired_scan_cycle is taken as QEMU's, and changes nothing: no timeout waits for a scan)\n";
 
-PeerLinkOptions link_options(const PairArguments& arguments) {
-    PeerLinkOptions options;
-    options.address = arguments.link;
-    // A survivor may listen elsewhere.
-    options.server_tls = [security = arguments.security](const ListenAddress& address) {
-        security.check(address);
-        return security.credentials(TlsRole::kServer, address);
-    };
-    options.client_tls = [security = arguments.security](const ListenAddress& address) {
-        return security.credentials(TlsRole::kClient, address);
-    };
-    return options;
-}
-
 std::vector<Option> vm_netdev(const std::string& id, const std::string& path) {
     return {{"type", "stream"}, {"id", id}, {"server", "on"}, {"addr.type", "unix"}, {"addr.path", path}};
 }
@@ -80,9 +67,7 @@ class PairProcess {
         : monitor_(foreground_.loop().context(), Version::from_text(COLO_PROXY_VERSION),
                    [this] { foreground_.stop(); }),
           host_(foreground_.loop(), [this](const std::string& event, const Json& data) { monitor_.emit(event, data); }) {
-        add_object_commands(monitor_.commands(), host_);
-        add_chardev_commands(monitor_.commands(), host_);
-        add_colo_commands(monitor_.commands(), host_);
+        add_filter_commands(monitor_.commands(), host_);
         add_vm(arguments);
         serve(arguments);
     }
@@ -90,7 +75,7 @@ class PairProcess {
     void run() {
         foreground_.run();
         vm_->part("it was stopped");
-        foreground_.part_gently();
+        part_gently(foreground_.loop());
     }
 
   private:
@@ -98,7 +83,7 @@ class PairProcess {
         ProtectedVmOptions options;
         options.role = arguments.role;
         options.nics = add_netdevs(arguments);
-        options.link = link_options(arguments);
+        options.link = PeerLinkOptions::secured(arguments.link, arguments.security);
         options.make_qmp = QmpClient::maker(arguments.qmp);
         options.migrate_path = absolute_path(arguments.migrate);
         options.incoming_path = arguments.incoming;

@@ -48,9 +48,7 @@ class Run {
     explicit Run(const RunArguments& arguments)
         : monitor_(loop().context(), Version::from_text(COLO_PROXY_VERSION), [this] { foreground_.stop(); }),
           host_(loop(), [this](const std::string& event, const Json& data) { monitor_.emit(event, data); }) {
-        add_object_commands(monitor_.commands(), host_);
-        add_chardev_commands(monitor_.commands(), host_);
-        add_colo_commands(monitor_.commands(), host_);
+        add_filter_commands(monitor_.commands(), host_);
         add_run_commands(monitor_.commands(), host_);
         set_up(arguments);
     }

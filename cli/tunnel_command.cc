@@ -18,6 +18,7 @@
 #include "cli/tunnel_progress.h"
 #include "cli/tunnel_streams.h"
 #include "io/log.h"
+#include "link/gentle_close.h"
 #include "link/link_connector.h"
 #include "link/link_listener.h"
 #include "monitor/json_value.h"
@@ -56,7 +57,7 @@ class Tunnel {
         foreground_.run();
         streams_.cancel_all("cancelled by a signal");
         say_goodbye({LinkCode::kGoodbye, "it was stopped"});
-        foreground_.part_gently();
+        part_gently(foreground_.loop());
     }
 
   protected:

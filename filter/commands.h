@@ -17,6 +17,12 @@ void add_chardev_commands(CommandRegistry& registry, FilterHost& host);
 Json colo_status(FilterHost& host);
 /// query-colo-proxy, colo-proxy-flows, -passthrough-*, -checkpoint: of whatever compares.
 void add_colo_commands(CommandRegistry& registry, FilterHost& host);
+/// All of the above.
+inline void add_filter_commands(CommandRegistry& registry, FilterHost& host) {
+    add_object_commands(registry, host);
+    add_chardev_commands(registry, host);
+    add_colo_commands(registry, host);
+}
 /// The rest of colo-proxy-*, where no QEMU is driven.
 void add_run_commands(CommandRegistry& registry, FilterHost& host);
 

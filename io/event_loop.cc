@@ -144,9 +144,7 @@ void EventLoop::run(const bool& stopped) {
     turns_alone_ = kMostTurnsAlone;
     while (!stopped) g_main_context_iteration(context_, true);
     // A signal interrupts poll(): what is readable by then has not been looked at.
-    turns_alone_ = 1;
-    g_main_context_iteration(context_, false);
-    iterating = nullptr;
+    iterate(false);
     flush_all();
 }
 

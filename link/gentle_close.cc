@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 namespace colo {
@@ -13,6 +14,8 @@ namespace colo {
 namespace {
 
 constexpr gint64 kMostMicroseconds = 2'000'000;
+
+constexpr Time kFarewell = milliseconds(300);
 
 thread_local size_t under_way = 0;
 
@@ -49,6 +52,13 @@ void close_gently(GMainContext* context, FileDescriptor fd) {
     g_source_unref(watch);
 }
 
-size_t closing_gently() { return under_way; }
+void part_gently(EventLoop& loop) {
+    const Time end = loop.now() + kFarewell;
+    Timer wake(loop, [] {});
+    wake.set(end);
+    do {
+        loop.iterate(true);
+    } while (under_way > 0 && loop.now() < end);
+}
 
 }  // namespace colo

@@ -5,8 +5,7 @@
 
 #include <glib.h>
 
-#include <cstddef>
-
+#include "io/event_loop.h"
 #include "io/file_descriptor.h"
 
 namespace colo {
@@ -15,7 +14,7 @@ namespace colo {
 /// nobody to look after it. The context must run; when it goes, so does the socket.
 void close_gently(GMainContext* context, FileDescriptor fd);
 
-/// How many are under way in this thread: who is about to end may wait for them.
-size_t closing_gently();
+/// For who is about to end: runs the loop until none is under way in this thread, for 300 ms at most.
+void part_gently(EventLoop& loop);
 
 }  // namespace colo

@@ -17,6 +17,16 @@ constexpr const char* kPrimaryName = "primary";
 
 }  // namespace
 
+PeerLinkOptions PeerLinkOptions::secured(ListenAddress address, const LinkSecurity& security) {
+    const auto made_for = [&security](TlsRole role) -> MakeTls {
+        return [security, role](const ListenAddress& end) {
+            security.check(end);
+            return security.credentials(role, end);
+        };
+    };
+    return {std::move(address), made_for(TlsRole::kServer), made_for(TlsRole::kClient)};
+}
+
 PeerLink::PeerLink(EventLoop& loop, FramePool& pool, PeerLinkOptions options, Owner& owner)
     : options_(std::move(options)), owner_(owner), link_(loop, pool, *this) {}
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "link/link_security.h"
 #include "link/sole_link.h"
 #include "pair/peer_message.h"
 
@@ -21,6 +22,9 @@ struct PeerLinkOptions {
     ListenAddress address;  ///< where it connects to, or listens
     MakeTls server_tls;     ///< may be empty: in the clear, as may the next one
     MakeTls client_tls;
+
+    /// As the user has set it up. A survivor may listen elsewhere: each address is checked.
+    static PeerLinkOptions secured(ListenAddress address, const LinkSecurity& security);
 };
 
 class PeerLink final : private SoleLink::Owner, private LinkUser {

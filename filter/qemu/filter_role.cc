@@ -21,6 +21,11 @@ constexpr FilterRole kRoles[] = {
 
 std::span<const FilterRole> filter_roles() { return kRoles; }
 
+bool is_qemus_option(std::string_view name) {
+    constexpr std::string_view kNames[] = {"netdev", "queue", "position", "insert", "status"};
+    return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
 const FilterRole* find_role(std::string_view name) {
     const auto* found = std::ranges::find(kRoles, name, [](const FilterRole& role) { return std::string_view(role.name); });
     return found == std::end(kRoles) ? nullptr : found;

@@ -20,6 +20,8 @@ struct FilterRole {
 };
 
 std::span<const FilterRole> filter_roles();
+/// Of the options, those that QEMU's own filter has.
+bool is_qemus_option(std::string_view name);
 /// nullptr: there is none.
 const FilterRole* find_role(std::string_view name);
 

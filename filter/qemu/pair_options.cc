@@ -11,23 +11,15 @@ namespace colo {
 namespace {
 
 PeerLinkOptions read_link(OptionReader& options) {
-    PeerLinkOptions link;
-    link.address = parse_link_address(options.need("link"));
+    const ListenAddress address = parse_link_address(options.need("link"));
     LinkSecurity security;
     security.creds = options.take("tls-creds", "");
     security.peer = options.take("tls-peer", "");
     if (const auto allow = options.take("tls-allow")) security.allow.push_back(*allow);
     security.is_insecure = options.take_bool("insecure", false);
     security.dashes = "";
-    security.check(link.address);
-    link.server_tls = [security](const ListenAddress& address) {
-        security.check(address);
-        return security.credentials(TlsRole::kServer, address);
-    };
-    link.client_tls = [security](const ListenAddress& address) {
-        return security.credentials(TlsRole::kClient, address);
-    };
-    return link;
+    security.check(address);
+    return PeerLinkOptions::secured(address, security);
 }
 
 /// One of two words; the first if none is given.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "filter/qemu/plugin_host.h"
 
-#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -17,20 +16,12 @@ std::string as_address(const std::string& path) {
     return (path.starts_with("unix:") ? path : "unix:" + path) + ",server=on,wait=off";
 }
 
-/// QEMU's filter has these itself.
-bool is_qemus(const std::string& name) {
-    constexpr std::string_view kNames[] = {"netdev", "queue", "status", "position", "insert"};
-    return std::ranges::find(kNames, name) != std::end(kNames);
-}
-
 }  // namespace
 
 PluginHost::PluginHost(EventLoop& loop)
     : monitor_(loop.context(), Version::from_text(COLO_PROXY_VERSION), {}),  // QEMU's own has a quit
       host_(loop, [this](const std::string& event, const Json& data) { monitor_.emit(event, data); }) {
-    add_object_commands(monitor_.commands(), host_);
-    add_chardev_commands(monitor_.commands(), host_);
-    add_colo_commands(monitor_.commands(), host_);
+    add_filter_commands(monitor_.commands(), host_);
 }
 
 PluginHost::~PluginHost() = default;
@@ -78,7 +69,7 @@ std::vector<PropertyInfo> PluginHost::add_filter(const FilterRequest& request) {
     filters_.emplace(request.id, std::move(hosted));
     std::vector<PropertyInfo> all;
     for (const Property& property : properties_of(request.id)) {
-        if (!is_qemus(property.name))
+        if (!is_qemus_option(property.name))
             all.push_back({property.name, property.type, static_cast<bool>(property.set)});
     }
     return all;

@@ -47,10 +47,6 @@ struct QemuOptions {
         return {options.need("netdev"), options.take("queue", "all"), options.take("position", "tail"),
                 options.take("insert", "behind"), options.take("status", "on")};
     }
-    static bool has(std::string_view key) {
-        constexpr std::string_view kKeys[] = {"netdev", "queue", "position", "insert", "status"};
-        return std::ranges::find(kKeys, key) != std::end(kKeys);
-    }
 };
 
 std::string text_property(QomObject* object, const char* name) {
@@ -295,7 +291,7 @@ bool make_filter(const FilterRole& role, std::vector<Option> options, Error** er
         if (object_property_find(object_get_objects_root(), id.c_str())) reader.fail("filter-id", "'" + id + "' is taken");
     });
     if (!read) return false;
-    std::erase_if(options, [](const Option& option) { return QemuOptions::has(option.key); });
+    std::erase_if(options, [](const Option& option) { return is_qemus_option(option.key); });
     Pending pending{role, std::move(options)};
     g_pending = &pending;
     const QomObject* made = object_new_with_props(role.qemu_type, object_get_objects_root(), id.c_str(), errors, "netdev",

@@ -29,18 +29,6 @@ class SignalsBlocked {
     sigset_t before_;
 };
 
-/// Last words to the peer have a moment.
-void part(EventLoop& loop, PluginHost& host) {
-    constexpr Time kFarewell = milliseconds(300);
-    host.part();
-    Timer wake(loop, [] {});
-    const Time end = loop.now() + kFarewell;
-    wake.set(end);
-    do {
-        loop.iterate(true);
-    } while (closing_gently() > 0 && loop.now() < end);
-}
-
 Worker* g_worker = nullptr;
 
 }  // namespace
@@ -73,7 +61,8 @@ void Worker::run(std::promise<void>& started) {
         const SourcePtr jobs = watch_fd(context.get(), wake_.fd(), G_IO_IN, [&] { serve(host); });
         started.set_value();
         loop.run(stopped_);
-        part(loop, host);
+        host.part();
+        part_gently(loop);
     } catch (...) {
         started.set_exception(std::current_exception());
     }
