@@ -84,6 +84,13 @@ bool PeerLink::say(PeerProcedure procedure, const std::string& text) {
     return say(procedure, bytes_of(text));
 }
 
+bool PeerLink::say_after_packets(PeerProcedure procedure, const std::string& text) {
+    LinkSession* session = link_.session();
+    const PacketHeader header{kMessagePacket, static_cast<uint32_t>(procedure), 0};
+    if (session && session->send_packet(header, bytes_of(text)) == PacketResult::kQueued) return true;
+    return say(procedure, text);
+}
+
 // --- Coming and going ----------------------------------------------------------------------------
 
 std::string PeerLink::objection(const Hello& peer) {
@@ -127,7 +134,10 @@ void PeerLink::link_over(const LinkStatus& status) {
 // --- What comes ----------------------------------------------------------------------------------
 
 void PeerLink::packet(const PacketHeader& header, Frame frame) {
-    if (peer_) owner_.peer_packet(header, std::move(frame));
+    if (!peer_) return;
+    if (header.kind == kMessagePacket)
+        return owner_.peer_said(static_cast<PeerProcedure>(header.port), frame.bytes());
+    owner_.peer_packet(header, std::move(frame));
 }
 
 void PeerLink::packets_end() {

@@ -76,6 +76,9 @@ class PeerLink final : private SoleLink::Owner, private LinkUser {
     /// False: nobody is there, or does not listen.
     bool say(PeerProcedure procedure, Bytes payload = {});
     bool say(PeerProcedure procedure, const std::string& text);
+    /// The same, heard after all packets that were sent before it. Where they fill their queue it goes before
+    /// them: heard too early is better than never.
+    bool say_after_packets(PeerProcedure procedure, const std::string& text);
 
   private:
     // SoleLink::Owner

@@ -17,7 +17,7 @@ namespace colo {
 enum class PeerProcedure : uint32_t {
     kIdentity = 1,        ///< the first message of either side: PeerIdentity
     kProtected = 2,       ///< the primary holds its output from now on: u8 goes solo; none: heard
-    kResign = 3,          ///< nothing of the sender's VM will leave any more: text, why
+    kResign = 3,          ///< nothing of the sender's VM will leave any more: text, why. After its packets
     kStandDown = 4,       ///< the sender's operator wants its VM to go on alone
     kRefusal = 5,         ///< the answer to that, when it is no: text, why
     kWantsCheckpoint = kWantsCheckpointMessage,
@@ -25,6 +25,9 @@ enum class PeerProcedure : uint32_t {
     kPrepare = 17,        ///< CALL, of the primary: its QEMU is to await COLO; u32be ms, the longest
                           ///< time between two checkpoints
 };
+
+/// A packet: a MESSAGE that counts after all packets before it; its port is the PeerProcedure.
+inline constexpr uint32_t kMessagePacket = 18;
 
 /// Tells whether whoever has connected is the one the pair was made with.
 struct PeerIdentity {

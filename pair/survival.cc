@@ -192,7 +192,7 @@ void Survival::run_fence() {
 
 void Survival::send_resign(const std::string& why) {
     log_warning(kWhat, "our VM is given up: " + why);
-    context_.link.say(PeerProcedure::kResign, why);
+    context_.link.say_after_packets(PeerProcedure::kResign, why);
 }
 
 void Survival::send_refusal(const std::string& why) {
