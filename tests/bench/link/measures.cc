@@ -126,36 +126,6 @@ double cpu_now() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-/// Sends a batch in each turn of the loop, as whoever mirrors what a netdev has read at once.
-class BatchSource final : private FdWatch::Owner {
-  public:
-    explicit BatchSource(BenchCaller& caller) : caller_(caller), always_(eventfd(1, 0)) {}
-
-    void send(int batches) {
-        left_ = batches;
-        is_done_ = false;
-        FdWatch::Owner& owner = *this;
-        watch_.emplace(caller_.loop(), always_.get(), G_IO_IN, owner);
-        caller_.loop().run(is_done_);
-    }
-
-  private:
-    void fd_ready(GIOCondition) override {
-        for (int i = 0; i < kBatch; ++i) caller_.session().send_packet({1, 0, 1}, packet_);
-        if (--left_ > 0) return;
-        watch_.reset();
-        end_ = after(caller_.loop().context(), 0, [this] { is_done_ = true; });
-    }
-
-    BenchCaller& caller_;
-    const FileDescriptor always_;
-    const std::vector<uint8_t> packet_ = std::vector<uint8_t>(kPacketBytes, 0x5a);
-    std::optional<FdWatch> watch_;
-    SourcePtr end_;
-    int left_ = 0;
-    bool is_done_ = false;
-};
-
 void send_bare(int fd, const std::vector<uint8_t>& batch, int batches) {
     for (int i = 0; i < batches; ++i) {
         for (size_t sent = 0; sent < batch.size();) {
@@ -177,27 +147,67 @@ void let_it_drain(int fd) {
     }
 }
 
-Figures packets_in_turns(int link, int bare, int batches) {
-    constexpr int kTurn = 16;  // batches: less than a socket takes
-    BenchCaller caller(link);
-    BatchSource source(caller);
-    const std::vector<uint8_t> batch(kPacketBytes * kBatch, 0x5a);
-    Figures costs(2);
-    for (int sent = -batches / 10; sent < batches; sent += kTurn) {
-        const double begin = cpu_now();
-        source.send(kTurn);
-        const double link_cost = cpu_now() - begin;
-        let_it_drain(link);
-        const double middle = cpu_now();
-        send_bare(bare, batch, kTurn);
-        const double bare_cost = cpu_now() - middle;
-        let_it_drain(bare);
-        if (sent < 0) continue;  // both are warm
-        costs[0] += link_cost;
-        costs[1] += bare_cost;
+/// Sends a batch in each turn of the loop, as whoever mirrors what a netdev has read at once. After some it sends the
+/// same bytes bare.
+class PacketTurns final : private FdWatch::Owner {
+  public:
+    PacketTurns(BenchCaller& caller, int link, int bare, int batches)
+        : caller_(caller), link_(link), bare_(bare), batches_(batches), sent_(-batches / 10) {}
+
+    /// CPU time: on the link, bare.
+    Figures run() {
+        FdWatch::Owner& owner = *this;
+        watch_.emplace(caller_.loop(), always_.get(), G_IO_IN, owner);
+        caller_.loop().run(is_done_);
+        return costs_;
     }
-    return costs;
-}
+
+  private:
+    static constexpr int kTurn = 16;  ///< batches: less than a socket takes
+
+    void fd_ready(GIOCondition) override {
+        if (in_turn_ == kTurn) end_turn();
+        if (sent_ >= batches_) return stop();
+        if (in_turn_++ == 0) begin_ = cpu_now();
+        for (int i = 0; i < kBatch; ++i) caller_.session().send_packet({1, 0, 1}, packet_);
+    }
+
+    /// What was sent is in the socket: each turn ends with that.
+    void end_turn() {
+        const double link_cost = cpu_now() - begin_;
+        let_it_drain(link_);
+        const double middle = cpu_now();
+        send_bare(bare_, batch_, kTurn);
+        const double bare_cost = cpu_now() - middle;
+        let_it_drain(bare_);
+        const bool is_warm = sent_ >= 0;
+        in_turn_ = 0;
+        sent_ += kTurn;
+        if (!is_warm) return;
+        costs_[0] += link_cost;
+        costs_[1] += bare_cost;
+    }
+
+    void stop() {
+        watch_.reset();
+        end_ = after(caller_.loop().context(), 0, [this] { is_done_ = true; });
+    }
+
+    BenchCaller& caller_;
+    const int link_;
+    const int bare_;
+    const int batches_;
+    const FileDescriptor always_{eventfd(1, 0)};
+    const std::vector<uint8_t> packet_ = std::vector<uint8_t>(kPacketBytes, 0x5a);
+    const std::vector<uint8_t> batch_ = std::vector<uint8_t>(kPacketBytes * kBatch, 0x5a);
+    std::optional<FdWatch> watch_;
+    SourcePtr end_;
+    Figures costs_ = Figures(2);
+    double begin_ = 0;
+    int in_turn_ = 0;
+    int sent_;
+    bool is_done_ = false;
+};
 
 // --- cancel
 
@@ -318,7 +328,10 @@ PacketCost packet_cost(int batches) {
     });
     BenchProcess drain({bare.b.get()}, [&] { return Figures{sink(bare.b.get())}; });
     BenchProcess sender({link.a.get(), bare.a.get()},
-                        [&] { return packets_in_turns(link.a.get(), bare.a.get(), batches); });
+                        [&] {
+                            BenchCaller caller(link.a.get());
+                            return PacketTurns(caller, link.a.get(), bare.a.get(), batches).run();
+                        });
     link = {};
     bare = {};
     const Figures costs = sender.wait().figures;
