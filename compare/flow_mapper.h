@@ -31,7 +31,8 @@
 //     of the ISN. Data in a SYN make the ack ambiguous; then nothing is learnt and a checkpoint has
 //     to help.
 //   - After a failover, from acks, for handshakes that were under way. What is learnt then is a base;
-//     a new secondary is told (BaseObserver), or learns it from the same ack: set_unsettled().
+//     a new secondary is told (BaseObserver), or learns it from the same ack: set_unsettled(). An ack
+//     of what the VM has said meanwhile, unmapped, tells that there is nothing to map.
 //
 // Forgery. A stranger (not on the path) sees none of the numbers. An ack is believed only for a
 // handshake that the VM has answered, and only if its seq is that client's next byte, which a

@@ -214,13 +214,18 @@ bool FlowMapping::may_learn(const SegmentNumbers& segment) const {
     return !is_progress && !acks_what_was_sent(segment.ack);
 }
 
+/// What the VM says while nothing is known goes out as it is: an ack of that speaks of the VM's own numbers.
+bool FlowMapping::acks_what_went_unmapped(Seq ack) const {
+    return !has(kDeltaKnown) && has(kVmNext) && ack > isn_ + 1 && ack <= vm_next_;
+}
+
 FlowMapping::Lesson FlowMapping::learn(const SegmentNumbers& segment) {
-    if (has(kAmbiguous)) return Lesson::kAmbiguous;
+    const bool is_own = acks_what_went_unmapped(segment.ack);
+    if (has(kAmbiguous) && !is_own) return Lesson::kAmbiguous;
     const Lesson lesson = has(kDeltaKnown) ? Lesson::kCorrected : Lesson::kLearnt;
-    Offset& offset = learns_base() ? base_ : delta_;
-    offset.seq = (isn_ + 1) - segment.ack;
-    offset.timestamp = segment.echo && has(kLatestTsval) ? latest_tsval_ - *segment.echo : 0;
-    origin_ = segment.ack;
+    origin_ = is_own ? isn_ + 1 : segment.ack;
+    const bool has_clocks = !is_own && segment.echo && has(kLatestTsval);
+    (learns_base() ? base_ : delta_) = {(isn_ + 1) - origin_, has_clocks ? latest_tsval_ - *segment.echo : 0};
     copied_ = false;
     clear(kEcho);  // a wrong offset let it pass
     set(kDeltaKnown);

@@ -131,6 +131,7 @@ class FlowMapping {
     bool answers_handshake(const SegmentNumbers& segment) const;
     bool acks_what_was_sent(Seq ack) const;
     bool may_learn(const SegmentNumbers& segment) const;
+    bool acks_what_went_unmapped(Seq ack) const;
     Lesson learn(const SegmentNumbers& segment);
     void choose(Seq ack);
     void note_client_ack(Seq ack);

@@ -5,14 +5,13 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/mapper_rig.h"
+#include "tests/support/mapper_handshake.h"
 
 namespace colo::test {
 namespace {
 
 constexpr uint32_t kKnown = 1001;
 constexpr uint32_t kNative = 5001;
-constexpr Offset kDelta{4000, 800};
 constexpr uint32_t kNativeClock = 900;
 constexpr uint8_t kSynAckFlags = tcp_flag::kSyn | tcp_flag::kAck;
 
