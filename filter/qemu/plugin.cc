@@ -15,7 +15,8 @@
 #define COLO_EXPORTED __attribute__((visibility("default")))
 
 extern "C" {
-/// Must lie in the loader's window, which it looks at after our constructor: up to 8.x 0 to 1, from 9.0 on from 2.
+/// Must lie in the loader's window, which it looks at after our constructor: up to 8.x 0 to 1, from 9.0 on from 2,
+/// from 11.0 on from 7.
 COLO_EXPORTED int qemu_plugin_version = 1;
 COLO_EXPORTED int qemu_plugin_install(uint64_t id, const void* info, int count, char** arguments);
 }
@@ -26,6 +27,7 @@ namespace {
 
 __attribute__((constructor)) void choose_version() {
     if (bql_lock_impl) qemu_plugin_version = 2;
+    if (qemu_plugin_set_pc) qemu_plugin_version = 7;
 }
 
 /// Why this QEMU cannot have us; empty: it can.

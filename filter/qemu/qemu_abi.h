@@ -93,6 +93,8 @@ COLO_QEMU_IMPORT _GString* qobject_to_json(const QObject*);
 
 /// From 9.0 on; never called.
 COLO_QEMU_IMPORT void bql_lock_impl(const char*, int);
+/// From 11.0 on. Only asked whether it is there.
+COLO_QEMU_IMPORT void qemu_plugin_set_pc(uint64_t);
 
 #undef COLO_QEMU_IMPORT
 

@@ -6,7 +6,8 @@ import unittest
 
 from plugin_rig import PLUGIN, QEMU, PluginCase, main
 
-STRANGER = os.environ.get("COLO_PROXY_STRANGER", "")  # a program that loads plugins and exports nothing
+# Programs that load plugins and export nothing but what tells the versions of QEMU apart: its number follows.
+STRANGERS = os.environ.get("COLO_PROXY_STRANGERS", "")
 
 
 class Load(PluginCase):
@@ -37,13 +38,22 @@ class Load(PluginCase):
                 self.assertEqual(outcome.returncode, 1)
                 self.assertIn(words, outcome.stderr)
 
-    @unittest.skipUnless(STRANGER, "COLO_PROXY_STRANGER names no program")
+    @unittest.skipUnless(STRANGERS, "COLO_PROXY_STRANGERS names no programs")
+    def test_the_version_lies_in_the_window_of_each_qemu(self):
+        for qemu, version in (("7", 1), ("9", 2), ("11", 7)):
+            with self.subTest(qemu):
+                self.assertIn(f"plugin version {version}\n", self.tried_by(qemu).stdout)
+
+    @unittest.skipUnless(STRANGERS, "COLO_PROXY_STRANGERS names no programs")
     def test_a_program_that_exports_nothing_is_refused_with_what_is_missing(self):
-        for argument, status in (("", 1), ("check=on", 1)):
-            outcome = subprocess.run([STRANGER, PLUGIN, argument], capture_output=True, text=True, timeout=60, check=False)
-            self.assertEqual(outcome.returncode, status)
+        for argument in ("", "check=on"):
+            outcome = self.tried_by("7", argument)
+            self.assertEqual(outcome.returncode, 1)
             self.assertIn("--enable-modules", outcome.stderr)
             self.assertIn("object_class_by_name", outcome.stderr)
+
+    def tried_by(self, qemu, argument=""):
+        return subprocess.run([STRANGERS + qemu, PLUGIN, argument], capture_output=True, text=True, timeout=60, check=False)
 
 
 if __name__ == "__main__":
