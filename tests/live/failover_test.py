@@ -3,6 +3,7 @@
 """A part of a pair dies, hangs or is cut off, and its clients see nothing of it: nothing lost, doubled or altered."""
 import signal
 import time
+import unittest
 
 import lab
 from client import pattern
@@ -10,6 +11,7 @@ from pair_case import AUTO, PairCase
 from protected_pair import ARE_PLUGINS
 from qmp import QmpError, eventually
 
+NO_HOST = unittest.skipIf(ARE_PLUGINS, "a plugin dies with its QEMU: that is test_of_a_dead_host")
 OTHER = {"primary": "secondary", "secondary": "primary"}
 
 
@@ -33,9 +35,11 @@ class Failover(PairCase):
     def test_of_a_dead_host(self):
         self.each(lambda host: host.kill())
 
+    @NO_HOST
     def test_of_a_dead_qemu(self):
         self.each(lambda host: host.vm.kill())
 
+    @NO_HOST
     def test_of_a_dead_proxy(self):
         def fail(host):
             host.proxy.kill()
