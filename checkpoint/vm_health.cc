@@ -17,7 +17,7 @@ std::string in_seconds(Time time) {
 
 /// The monitor is asked now and then only, so its silence is younger than the channel's.
 bool is_suspect(const VmHealth& primary, const HealthDeadlines& deadlines) {
-    return primary.is_gone || primary.qmp_silence >= deadlines.checkpoint / 2;
+    return primary.qmp_silence >= deadlines.checkpoint / 2;
 }
 
 bool is_waited_for(Role role, ColoPhase phase, const VmHealth& primary,
@@ -39,7 +39,8 @@ std::optional<std::string> failure_of(Role role, const VmHealth& vm, const VmHea
         if (vm.qmp_silence < deadlines.vm) return std::nullopt;
         return "QMP has not answered for " + in_seconds(vm.qmp_silence);
     }
-    if (vm.channel_silence < deadlines.checkpoint) return std::nullopt;
+    // Its QEMU waits for what cannot come: no fault of its own.
+    if (peer.is_gone || vm.channel_silence < deadlines.checkpoint) return std::nullopt;
     const VmHealth& primary = role == Role::kPrimary ? vm : peer;
     if (!is_waited_for(role, *vm.phase, primary, deadlines)) return std::nullopt;
     return std::string("a checkpoint stands still (") + to_string(*vm.phase) + ") since " +

@@ -65,11 +65,15 @@ TEST(VmHealthTexts, NameWhatIsWrong) {
               "a checkpoint stands still (received) since 7.0 s");
 }
 
-TEST(VmHealthTexts, AStateThatStopsIsTheFaultOfAPrimaryThatIsGone) {
+TEST(VmHealthTexts, NobodyIsBlamedForACheckpointWhoseOtherVmIsGone) {
     VmHealth gone;
     gone.is_gone = true;
-    const VmHealth secondary{false, seconds(9), ColoPhase::kReplied, seconds(9)};
-    EXPECT_EQ(failure_of(Role::kSecondary, secondary, gone, {}), std::nullopt);
+    for (const ColoPhase phase : {ColoPhase::kRequested, ColoPhase::kReplied, ColoPhase::kReceived}) {
+        for (const Role role : {Role::kPrimary, Role::kSecondary}) {
+            const VmHealth waiting{false, seconds(9), phase, seconds(9)};
+            EXPECT_EQ(failure_of(role, waiting, gone, {}), std::nullopt) << to_string(phase) << " " << to_string(role);
+        }
+    }
 }
 
 }  // namespace
