@@ -278,6 +278,9 @@ void ProtectedVm::peer_connected(const PeerIdentity& peer) {
     if (was_ours) return;
     peer_changed("connected", link_.address());
     survival_->link_found();
+    // The primary may wait for the word of a copy that was never told of its pair.
+    if (secondary_ && situation_ == Situation::kStandby && secondary_->has_begun())
+        link_.say(PeerProcedure::kResign, "the link was lost before the copy was part of the pair");
     try_start();
 }
 

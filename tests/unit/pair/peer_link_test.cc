@@ -8,48 +8,14 @@
 #include <algorithm>
 #include <vector>
 
-#include "packet/frame.h"
 #include "tests/support/loop_rig.h"
+#include "tests/support/peer_end.h"
 
 namespace colo {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-class End final : public PeerLink::Owner {
-  public:
-    End(EventLoop& loop, const std::string& path, uint64_t process)
-        : link(loop, pool, options(path), *this) {
-        link.set_identity({process, 0});
-    }
-
-    void peer_connected(const PeerIdentity& peer) override { heard.push_back("it is " + std::to_string(peer.process)); }
-    void peer_lost(const std::string&) override { heard.emplace_back("lost"); }
-    void peer_packet(const PacketHeader&, Frame&& frame) override { heard.emplace_back(text_of(frame.bytes())); }
-    void peer_packets_end() override {}
-    void peer_said(PeerProcedure procedure, Bytes payload) override {
-        heard.push_back(std::to_string(static_cast<uint32_t>(procedure)) + ": " + std::string(text_of(payload)));
-    }
-    bool peer_called(const ControlHeader&, Bytes) override { return false; }
-    void peer_heartbeat(Bytes) override {}
-    void peer_opened(std::unique_ptr<Stream>) override {}
-
-    PacketResult send(Bytes frame) {
-        return link.session()->send_packet({static_cast<uint32_t>(PacketKind::kFrame), 0, 1}, frame);
-    }
-
-    FramePool pool;
-    PeerLink link;
-    std::vector<std::string> heard;
-
-  private:
-    static PeerLinkOptions options(const std::string& path) {
-        PeerLinkOptions options;
-        options.address = {ListenAddress::Kind::kUnix, path, {}, {}};
-        return options;
-    }
-};
 
 class PeerLinkTest : public LoopTest {
   protected:
@@ -62,8 +28,8 @@ class PeerLinkTest : public LoopTest {
     }
 
     TemporaryFolder folder_;
-    End primary_{loop_, folder_.file("link"), 1};
-    End secondary_{loop_, folder_.file("link"), 2};
+    PeerEnd primary_{loop_, folder_.file("link"), 1};
+    PeerEnd secondary_{loop_, folder_.file("link"), 2};
 };
 
 TEST_F(PeerLinkTest, WhatIsSaidGoesBeforePackets) {

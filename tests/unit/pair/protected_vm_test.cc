@@ -9,11 +9,13 @@
 
 #include "qemu/qmp_client.h"
 #include "tests/support/loop_rig.h"
+#include "tests/support/peer_end.h"
 #include "tests/support/scripted_qemu.h"
 
 namespace colo {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr uint64_t kRam = uint64_t{131064} << 10;
@@ -206,6 +208,34 @@ TEST_F(ProtectedVmTest, NobodyIsToldOfAPairThatTheSecondaryDoesNotKnow) {
     });
     EXPECT_EQ(*said, "");
     EXPECT_EQ(primary.mode(), "lockstep");
+}
+
+/// Its primary may be ahead of it: READY was under way, or the word that it is part of a pair.
+TEST_F(ProtectedVmTest, SecondaryWhoseLinkWasLostBeforeItKnewOfItsPairSaysSo) {
+    PeerEnd primary(loop_, folder_.file("link"), 1);
+    primary.link.listen();
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    until([&] { return primary.link.peer().has_value(); });
+    primary.link.set_identity({1, primary.link.peer()->process});
+    bool is_prepared = false;
+    const uint8_t delay[4] = {0, 0, 1, 0};
+    while (!is_prepared) {
+        bool is_answered = false;
+        primary.link.session()->call(static_cast<uint32_t>(PeerProcedure::kPrepare), 0, delay,
+                                     [&](const LinkStatus& status, Bytes) {
+                                         is_answered = true;
+                                         is_prepared = status.ok();
+                                     });
+        served_until([&] { return is_answered; });
+    }
+    const auto migration = primary.link.session()->open(MigrationRelay::kService);
+    migration->write(bytes_of(kState));
+    load(secondary);
+    primary.heard.clear();
+    primary.link.hang_up("the network is gone");
+    until([&] { return primary.heard.size() == 3; });
+    EXPECT_THAT(primary.heard, ElementsAre("lost", HasSubstr("it is "), HasSubstr("3: the link was lost before")));
+    EXPECT_EQ(secondary.mode(), "idle");
 }
 
 TEST_F(ProtectedVmTest, InputStopsBeforeTheMigrationMayFinish) {
