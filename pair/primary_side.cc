@@ -19,13 +19,28 @@ PrimarySide::PrimarySide(PairContext& context, std::unique_ptr<Stream> stream, u
       checkpoint_(context.settings.policy, *this, context.now()),
       relay_(context.loop, Role::kPrimary, std::move(stream), *this),
       timer_(context.loop, [this] { tick(); }),
-      switch_deadline_(context.loop, [this] { checkpoint_.put_off_switch_over(); }) {
+      switch_deadline_(context.loop, [this] { checkpoint_.put_off_switch_over(); }),
+      ready_deadline_(context.loop, [this] { wait_for_ready(); }) {
     checkpoint_.begin(epoch);
 }
 
 void PrimarySide::switch_over() {
     switch_deadline_.set(context_.now() + kSwitchPatience);
     checkpoint_.switch_over();
+}
+
+void PrimarySide::vm_stopped() {
+    switch_deadline_.cancel();
+    if (channel().phase() == ColoPhase::kMigrating) ready_deadline_.set(context_.now() + context_.settings.health.checkpoint);
+}
+
+void PrimarySide::wait_for_ready() {
+    if (channel().phase() != ColoPhase::kMigrating) return;
+    const Time silence = context_.now() - channel().last_progress();
+    const Time patience = context_.settings.health.checkpoint;
+    if (silence < patience) return ready_deadline_.set(channel().last_progress() + patience);
+    owner_.channel_lost("the VM stands still, and the secondary's QEMU has not been ready for " +
+                        std::to_string(silence / milliseconds(1)) + " ms");
 }
 
 void PrimarySide::request(const CheckpointRequest& request) {
@@ -55,6 +70,7 @@ void PrimarySide::apply_mode() {
 void PrimarySide::abort(const std::string& why) {
     timer_.cancel();
     switch_deadline_.cancel();
+    ready_deadline_.cancel();
     context_.nics.forget();
     checkpoint_.abort();
     relay_.close({LinkCode::kCancelled, why});

@@ -38,8 +38,9 @@ class PrimarySide final : private PrimaryCheckpoint::Orders, private MigrationRe
     void attach(FileDescriptor socket) { relay_.attach(std::move(socket)); }
     /// The migration is about to end: input stops, for a moment, and then QEMU may finish.
     void switch_over();
-    /// QEMU says so.
-    void vm_stopped() { switch_deadline_.cancel(); }
+    /// QEMU says so. At the migration's end the VM stands still until the secondary's QEMU is READY: not for ever.
+    void vm_stopped();
+    void vm_resumed() { ready_deadline_.cancel(); }
     void request(const CheckpointRequest& request);
     void configure(const PolicyConfig& config) { checkpoint_.policy().configure(config); }
     /// The pair is over: input flows again, the channel is closed. What is held stays so.
@@ -73,6 +74,7 @@ class PrimarySide final : private PrimaryCheckpoint::Orders, private MigrationRe
     void tick();
     void look_at_deadline();
     void apply_mode();
+    void wait_for_ready();
 
     PairContext& context_;
     Owner& owner_;
@@ -81,6 +83,7 @@ class PrimarySide final : private PrimaryCheckpoint::Orders, private MigrationRe
     bool compares_ = true;
     Timer timer_;
     Timer switch_deadline_;  ///< of the VM's stop at the migration's end
+    Timer ready_deadline_;   ///< of what follows it
 };
 
 }  // namespace colo

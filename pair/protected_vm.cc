@@ -486,6 +486,11 @@ void ProtectedVm::vm_stopped() {
     if (primary_) primary_->vm_stopped();
 }
 
+void ProtectedVm::vm_resumed() {
+    if (primary_) primary_->vm_resumed();
+    try_start();
+}
+
 /// What QEMU has been told is taken back; the VM goes on as it was.
 void ProtectedVm::start_failed(const std::string& why) {
     const std::string reason = start_ ? why + " (" + start_->step() + ")" : why;

@@ -124,7 +124,7 @@ class ProtectedVm final : public Object,
     void qemu_closed(const std::string& why) override;
     void migration_nears_its_end() override;
     void vm_stopped() override;
-    void vm_resumed() override { try_start(); }
+    void vm_resumed() override;
     void colo_exited(const std::string&) override {}
     // PrimarySide::Owner, SecondarySide::Owner
     void pair_began() override;

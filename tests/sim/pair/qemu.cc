@@ -85,7 +85,10 @@ bool Qemu::accept() {
         lines_.clear();
         has_greeted_ = false;
     }
-    if (!channel_.is_open() && incoming_door_ && state_ == State::kIncoming) channel_ = incoming_door_->accept();
+    if (!channel_.is_open() && incoming_door_ && state_ == State::kIncoming) {
+        channel_ = incoming_door_->accept();
+        if (channel_.is_open()) incoming_door_.reset();  // as QEMU, who takes one
+    }
     if (!monitor_.is_open() || has_greeted_) return false;
     monitor_.write("{\"QMP\": {}}\n");
     return has_greeted_ = true;
@@ -135,7 +138,7 @@ void Qemu::break_off() {
         end_channel();
         state_ = State::kNone;
         migration_ = "failed";
-        vm_runs_ = true;
+        run_vm(true);
         return;
     }
     state_ = State::kBroken;
@@ -155,7 +158,7 @@ bool Qemu::serve_channel() {
             if (!take_word(kReady)) return has_read;
             state_ = State::kColo;
             migration_ = "colo";
-            vm_runs_ = true;
+            run_vm(true);
             periodic_at_ = now() + delay_;
             return true;
         case State::kColo:
@@ -166,7 +169,7 @@ bool Qemu::serve_channel() {
             return true;
         case State::kAwaitReply:
             if (!take_word(kReply)) return has_read;
-            vm_runs_ = false;
+            run_vm(false);
             state_ = State::kSend;
             return true;
         case State::kSend:
@@ -181,7 +184,7 @@ bool Qemu::serve_channel() {
         case State::kAwaitLoaded:
             if (!take_word(kLoaded)) return has_read;
             ++checkpoints_;
-            vm_runs_ = true;
+            run_vm(true);
             periodic_at_ = now() + delay_;
             state_ = State::kColo;
             return true;
@@ -192,7 +195,7 @@ bool Qemu::serve_channel() {
             return true;
         case State::kWait:
             if (!take_word(kRequest)) return has_read;
-            vm_runs_ = false;
+            run_vm(false);
             say(kReply);
             state_ = State::kReceive;
             return true;
@@ -237,7 +240,7 @@ void Qemu::send_piece(State next) {
         for (size_t i = 0; i < count; ++i) pieces_.push_back(all.substr(size * i / count, size * (i + 1) / count - size * i / count));
     }
     if (pieces_.size() == 1) {
-        vm_runs_ = false;
+        run_vm(false);
         const uint64_t number = snapshots_.size();
         snapshots_.push_back(guest_);
         // At the very end, so that nothing but all of it will do.
@@ -267,7 +270,7 @@ void Qemu::load() {
     std::memcpy(&number, channel_in_.data() + size - sizeof(number), sizeof(number));
     channel_in_.erase(0, size);
     guest_.become(snapshots_.at(number));
-    vm_runs_ = true;
+    run_vm(true);
     state_ = State::kWait;
 }
 

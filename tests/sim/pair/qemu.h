@@ -72,6 +72,8 @@ class Qemu final : public Part {
     Json migrate(const std::string& uri);
     Json query_status() const;
     void set_parameters(const Json& parameters);
+    /// An event tells.
+    void run_vm(bool runs);
     void lose_heartbeat();
     void end_channel();
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The model's QMP.
+#include <utility>
+
 #include "monitor/json_value.h"
 #include "tests/sim/pair/qemu.h"
 
@@ -95,11 +97,16 @@ Json Qemu::migrate(const std::string& uri) {
     return returned(Json::object());
 }
 
+void Qemu::run_vm(bool runs) {
+    if (std::exchange(vm_runs_, runs) == runs || !has_greeted_) return;
+    monitor_.write(to_line({{"event", runs ? "RESUME" : "STOP"}, {"data", Json::object()}}) + "\n");
+}
+
 void Qemu::lose_heartbeat() {
     end_channel();
     state_ = State::kNone;
     migration_ = "completed";
-    vm_runs_ = true;
+    run_vm(true);
 }
 
 void Qemu::end_channel() {

@@ -77,6 +77,11 @@ class Proxy {
         migration.emplace(Client::at_path(migrate_path_));
         migration->send(kState);
     }
+    void set(const std::string& name, uint64_t value) {
+        for (const Property& property : vm->properties()) {
+            if (property.name == name) property.set(value);
+        }
+    }
     std::string mode() const { return vm->status().mode; }
 
     ScriptedQemu qemu;
@@ -236,6 +241,21 @@ TEST_F(ProtectedVmTest, SecondaryWhoseLinkWasLostBeforeItKnewOfItsPairSaysSo) {
     until([&] { return primary.heard.size() == 3; });
     EXPECT_THAT(primary.heard, ElementsAre("lost", HasSubstr("it is "), HasSubstr("3: the link was lost before")));
     EXPECT_EQ(secondary.mode(), "idle");
+}
+
+TEST_F(ProtectedVmTest, VmThatStandsStillForASecondaryThatIsNeverReadyRunsOn) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    primary.set("checkpoint-deadline", 20);
+    std::optional<std::string> said;
+    begin(primary, said);
+    served_until([&] { return secondary.incoming.accept(); });
+    served_until([&] { return secondary.incoming.has(kState); });
+    primary.qemu.event("STOP", Json::object());
+    served_until([&] { return said.has_value(); });
+    EXPECT_THAT(*said, HasSubstr("the secondary's QEMU has not been ready for"));
+    served_until([&] { return primary.qemu.told.back() == "x-colo-lost-heartbeat"; });
+    EXPECT_EQ(primary.mode(), "idle");
 }
 
 TEST_F(ProtectedVmTest, InputStopsBeforeTheMigrationMayFinish) {
