@@ -67,13 +67,16 @@ void Clients::count_from_here() {
 // --- What is seen and heard ----------------------------------------------------------------------
 
 /// TCP promises that a byte of a stream is what it is; nobody may tell two VMs by what they say.
-void Clients::seen(const Packet& packet) {
+void Clients::seen(const Packet& packet, bool may_be_another) {
     const auto found = connections_.find(packet.tuple.client_port);
     if (found == connections_.end() || packet.tuple.udp) return;
     Connection& connection = found->second;
     if (packet.has(kRst)) return;  // an endpoint that believes it says so
     if (packet.has(kSyn)) {
-        if (connection.start && *connection.start != packet.seq) violated_("another initial number for " + connection.endpoint.describe());
+        const bool is_another = connection.start && *connection.start != packet.seq;
+        // The client answers it with an ack, and that tells which number it knows (RFC 9293 3.10.7.4).
+        if (is_another && may_be_another && connection.stream.empty()) return;
+        if (is_another) violated_("another initial number for " + connection.endpoint.describe());
         connection.start = packet.seq;
         return;
     }

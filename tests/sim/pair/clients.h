@@ -36,7 +36,8 @@ class Clients final : public Part {
 
     void open(uint16_t port, bool stays);
     /// On the wire towards the clients, lost or not.
-    void seen(const Packet& packet);
+    /// `may_be_another`: a VM may go on that knows nothing of a handshake which the other one has answered.
+    void seen(const Packet& packet, bool may_be_another);
     void arrive(const Packet& packet);
     /// Asks more quickly for a while.
     void hurry();

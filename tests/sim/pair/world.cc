@@ -121,7 +121,7 @@ void World::make_pair() {
     secondary_->end = 1;
     stage_ = Stage::kPair;
     stage_since_ = timeline_.now();
-    is_formed_ = is_starting_ = has_struck_ = has_refused_ = false;
+    is_formed_ = is_starting_ = has_struck_ = has_refused_ = has_lost_news_ = false;
     lone_ = told_ = nullptr;
     refusals_ = start_failures_ = 0;
     trouble_since_ = kNever;
@@ -215,9 +215,9 @@ void World::act(Fate fate) {
         case Fate::kSecondaryHost:
             return kill_host(*secondary_);
         case Fate::kLink:
-            return cable_->cut(chance_.chance(500) ? Cable::Cut::kClosed : Cable::Cut::kSilent);
+            return cut_link();
         case Fate::kLinkBriefly:
-            cable_->cut(chance_.chance(500) ? Cable::Cut::kClosed : Cable::Cut::kSilent);
+            cut_link();
             return timeline_.at(timeline_.now() + milliseconds(static_cast<int64_t>(chance_.below(1500))),
                                 [cable = cable_] { cable->mend(); });
         case Fate::kPrimaryVmStops:
@@ -253,7 +253,13 @@ void World::kill_qemu(Machine& machine) {
     machine.proxy().wake();
 }
 
+void World::cut_link() {
+    has_lost_news_ = true;
+    cable_->cut(chance_.chance(500) ? Cable::Cut::kClosed : Cable::Cut::kSilent);
+}
+
 void World::kill_proxy(Machine& machine) {
+    has_lost_news_ = true;
     if (machine.cable) machine.cable->silence(machine.end);
     machine.proxy().die();
     machine.qemu().wake();
@@ -287,7 +293,7 @@ void World::machine_sent(Machine& machine, const std::string& frame) {
         return;
     }
     const Packet packet = decode(ByteVector(frame.begin(), frame.end()));
-    clients_->seen(packet);
+    clients_->seen(packet, has_lost_news_);
     to_clients(packet);
 }
 

@@ -84,6 +84,7 @@ class World final : private Machine::Observer {
     void act(Fate fate);
     void stop_for_a_while(Part& part);
     void kill_qemu(Machine& machine);
+    void cut_link();
     void kill_proxy(Machine& machine);
     void kill_host(Machine& machine);
     void fence(Machine& by, const Fencing::Done& done);
@@ -136,6 +137,7 @@ class World final : private Machine::Observer {
     uint64_t pair_began_at_ = 0;  ///< boundary
     uint64_t strikes_at_ = 0;     ///< boundary; 0: not by boundaries
     bool has_struck_ = false;
+    bool has_lost_news_ = false;  ///< what a proxy had said may not have arrived
     Machine* lone_ = nullptr;  ///< has served clients alone since the pair was made
     Machine* told_ = nullptr;  ///< whom the operator has chosen
     Time trouble_since_ = kNever;
