@@ -5,7 +5,7 @@ namespace colo {
 
 void GoingOn::start(Time now) {
     is_running_ = true;
-    was_told_ = vm_runs_ = was_yanked_ = false;
+    was_told_ = vm_runs_ = was_yanked_ = redirects_ = false;
     started_ = now;
     orders_.prepare();
     orders_.lose_heartbeat();
@@ -29,6 +29,16 @@ void GoingOn::vm_runs() {
 
 void GoingOn::look() {
     if (!is_running_ || !missing().empty()) return;
+    if (role_ == Role::kPrimary) return finish();
+    redirects_ = true;
+    orders_.redirect();
+}
+
+void GoingOn::redirected() {
+    if (is_running_ && redirects_) finish();
+}
+
+void GoingOn::finish() {
     is_running_ = false;
     orders_.flow();
     orders_.gone_on();
@@ -37,7 +47,8 @@ void GoingOn::look() {
 std::string GoingOn::missing() const {
     if (!was_told_) return "QEMU does not answer x-colo-lost-heartbeat";
     if (role_ == Role::kSecondary && !channel_has_ended_) return "QEMU does not close its channel";
-    return vm_runs_ ? "" : "the VM does not run";
+    if (!vm_runs_) return "the VM does not run";
+    return redirects_ ? "QEMU does not switch its filters on" : "";
 }
 
 void GoingOn::tick(Time now) {

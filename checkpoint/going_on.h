@@ -4,7 +4,8 @@
 //   secondary: stop frames both ways; close our sending half of QEMU's channel (or QMP does not
 //   answer in the
 //              middle of a checkpoint); x-colo-lost-heartbeat; read the channel to its end. Whether
-//              RECEIVED came on it says which epoch the VM is in. Only then do frames flow.
+//              RECEIVED came on it says which epoch the VM is in. Its filters, which QEMU switches off,
+//              are switched on again. Only then do frames flow.
 //   primary:   close the channel; x-colo-lost-heartbeat. Frames flow at once, and what is held goes
 //   out.
 //
@@ -33,6 +34,8 @@ class GoingOn {
         /// heartbeat_lost() answers.
         virtual void lose_heartbeat() = 0;
         virtual void yank() = 0;
+        /// Of the secondary, whose VM runs: its frames are to come to us again. redirected() answers.
+        virtual void redirect() = 0;
         /// The VM runs alone: frames flow by the numbers of the epoch that was committed.
         virtual void flow() = 0;
         virtual void gone_on() = 0;
@@ -54,6 +57,8 @@ class GoingOn {
     void channel_ended();
     /// query-status, or RESUME.
     void vm_runs();
+    /// They do, or they will not.
+    void redirected();
     /// A channel is opened: what was known of an earlier one is forgotten.
     void channel_opened() { channel_has_ended_ = false; }
 
@@ -62,6 +67,7 @@ class GoingOn {
 
   private:
     void look();
+    void finish();
     std::string missing() const;
 
     Role role_;
@@ -72,6 +78,7 @@ class GoingOn {
     bool channel_has_ended_ = false;
     bool vm_runs_ = false;
     bool was_yanked_ = false;
+    bool redirects_ = false;  ///< that is under way
     Time started_{0};
 };
 

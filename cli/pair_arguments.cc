@@ -20,21 +20,40 @@ using NicArguments = PairArguments::NicArguments;
     throw std::invalid_argument(std::string(name) + ": " + problem);
 }
 
+/// By the keys' names.
+std::map<std::string_view, std::string*> paths_of(NicArguments& nic) {
+    return {{"guest-in", &nic.guest_in}, {"guest-out", &nic.guest_out}, {"net-in", &nic.net_in},
+            {"net-out", &nic.net_out},   {"uplink", &nic.uplink},       {"vm", &nic.vm}};
+}
+
 NicArguments parse_nic(const std::string& text) {
     NicArguments nic;
+    const auto paths = paths_of(nic);
     for (const Option& option : parse_options(text, "")) {
-        if (option.key == "vm") {
-            nic.vm = option.value;
-        } else if (option.key == "uplink") {
-            nic.uplink = option.value;
-        } else {
-            fail("--nic", "'" + clipped(option.key) + "': vm=PATH,uplink=... is needed");
+        const auto path = paths.find(option.key);
+        if (path == paths.end()) {
+            fail("--nic", "'" + clipped(option.key) + "': vm=PATH,uplink=..., or guest-out=PATH,guest-in=PATH,"
+                          "net-out=PATH,net-in=PATH is needed");
         }
+        *path->second = option.value;
     }
     return nic;
 }
 
-void check_nic(const NicArguments& nic) {
+void check_redirected(NicArguments nic, Role role) {
+    if (!nic.vm.empty() || !nic.uplink.empty()) fail("--nic", "vm= and uplink= exclude guest-out=, guest-in=, net-out= and net-in=");
+    std::map<std::string, std::string_view> seen;
+    for (const auto& [key, path] : paths_of(nic)) {
+        if (key == "vm" || key == "uplink") continue;
+        const bool may_be_missing = key == "guest-in" && role == Role::kPrimary;
+        if (path->empty() && !may_be_missing) fail("--nic", std::string(key) + "= is missing");
+        const auto [other, is_new] = seen.emplace(*path, key);
+        if (!is_new) fail("--nic", std::string(key) + "= and " + std::string(other->second) + "= are the same");
+    }
+}
+
+void check_nic(const NicArguments& nic, Role role) {
+    if (nic.is_redirected()) return check_redirected(nic, role);
     if (nic.vm.empty()) throw std::invalid_argument("--vm is missing");
     if (nic.uplink.empty()) throw std::invalid_argument("--uplink is missing");
     for (const std::string_view kind : {"tap:", "unix:"}) {
@@ -89,7 +108,7 @@ class Parser {
     void finish() {
         const bool has_first = !first_.vm.empty() || !first_.uplink.empty();
         if (has_first || arguments_.nics.empty()) arguments_.nics.insert(arguments_.nics.begin(), first_);
-        for (const NicArguments& nic : arguments_.nics) check_nic(nic);
+        for (const NicArguments& nic : arguments_.nics) check_nic(nic, arguments_.role);
         if (link_.empty()) throw std::invalid_argument("--link is missing");
         arguments_.link = parse_link_address(link_);
         if (arguments_.qmp.empty()) throw std::invalid_argument("--qmp is missing");

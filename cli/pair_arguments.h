@@ -17,6 +17,14 @@ struct PairArguments {
     struct NicArguments {
         std::string vm;      ///< path: where QEMU's netdev connects to
         std::string uplink;  ///< "tap:IFNAME" or "unix:PATH"
+        // Or paths where the chardevs of QEMU's filters connect to: `out` of its chain, and `in`. Guest's: the
+        // side of the VM; net's: that of its netdev.
+        std::string guest_out;
+        std::string guest_in;  ///< may be empty beside a primary: filter-mirror has delivered the frames
+        std::string net_out;
+        std::string net_in;
+
+        bool is_redirected() const { return !guest_out.empty() || !guest_in.empty() || !net_out.empty() || !net_in.empty(); }
     };
 
     bool help = false;

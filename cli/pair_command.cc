@@ -10,7 +10,7 @@
 #include "cli/subcommand.h"
 #include "filter/commands.h"
 #include "filter/host.h"
-#include "filter/netdev_factory.h"
+#include "filter/netdev_redirected.h"
 #include "link/gentle_close.h"
 #include "monitor/monitor.h"
 #include "pair/commands.h"
@@ -30,6 +30,10 @@ constexpr const char* kPairHelp =
     "  --vm PATH             QEMU's -netdev stream connects here\n"
     "  --uplink WHERE        the network's side of the VM's NIC\n"
     "  --nic vm=PATH,uplink=WHERE   a further NIC; may be repeated\n"
+    "  --nic guest-out=PATH,guest-in=PATH,net-out=PATH,net-in=PATH\n"
+    "                        a NIC whose QEMU keeps a netdev of its own: the chardevs of its filter-redirectors\n"
+    "                        connect here. A primary's QEMU may have a filter-mirror at net-out instead, and no\n"
+    "                        guest-in\n"
     "  --link WHERE          the other proxy: the primary listens, the secondary connects\n"
     "  --qmp PATH            QEMU's monitor\n"
     "  --migrate PATH        QEMU migrates to this socket of ours\n"
@@ -106,10 +110,19 @@ class PairProcess {
         for (const auto& nic : arguments.nics) {
             const std::string number = std::to_string(all.size());
             all.push_back({"vm" + number, "up" + number});
+            if (nic.is_redirected()) {
+                redirect(all.back().vm, nic.guest_out, nic.guest_in);
+                redirect(all.back().uplink, nic.net_out, nic.net_in);
+                continue;
+            }
             host_.add_netdev(vm_netdev(all.back().vm, nic.vm));
             host_.add_netdev(uplink_netdev(all.back().uplink, nic.uplink));
         }
         return all;
+    }
+
+    void redirect(const std::string& id, const std::string& in, const std::string& out) {
+        host_.adopt(std::make_unique<NetdevRedirected>(foreground_.loop(), host_.pool(), id, in, out));
     }
 
     void serve(const PairArguments& arguments) {

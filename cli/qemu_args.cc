@@ -185,12 +185,34 @@ class DiskLines {
     const QemuArgs& args_;
 };
 
+/// Within a queue what enters behind a redirector must not leave by it again: those of queue=tx stand in the order
+/// in which frames pass them, those of queue=rx in the reverse one.
+Lines redirecting_options(const PairArguments::NicArguments& nic, const std::string& id) {
+    Lines lines;
+    const auto add = [&](const char* type, const char* queue, const char* way, const char* name, const std::string& path) {
+        if (path.empty()) return;
+        const std::string chardev = id + "-" + name;
+        lines.push_back(option("-chardev", "socket,id=" + chardev + ",path=" + value(absolute_path(path)) + ",reconnect=1"));
+        lines.push_back(option("-object", std::string(type) + ",id=" + chardev + "-filter,netdev=" + id + ",queue=" + queue +
+                                              "," + way + "=" + chardev));
+    };
+    add("filter-redirector", "rx", "indev", "net-in", nic.net_in);
+    add("filter-redirector", "rx", "outdev", "guest-out", nic.guest_out);
+    add(nic.guest_in.empty() ? "filter-mirror" : "filter-redirector", "tx", "outdev", "net-out", nic.net_out);
+    add("filter-redirector", "tx", "indev", "guest-in", nic.guest_in);
+    return lines;
+}
+
+Lines netdev_options(const PairArguments::NicArguments& nic, const std::string& id) {
+    if (nic.is_redirected()) return redirecting_options(nic, id);
+    return {option("-netdev", "stream,id=" + id + ",server=off,addr.type=unix,addr.path=" + value(absolute_path(nic.vm)))};
+}
+
 Lines nic_options(const QemuArgs& args) {
     Lines lines;
     for (size_t i = 0; i < args.pair.nics.size(); ++i) {
         const std::string id = "colo-net" + std::to_string(i);
-        lines.push_back(option("-netdev", "stream,id=" + id + ",server=off,addr.type=unix,addr.path=" +
-                                              value(absolute_path(args.pair.nics[i].vm))));
+        for (std::string& line : netdev_options(args.pair.nics[i], id)) lines.push_back(std::move(line));
         if (args.macs.empty()) continue;
         lines.push_back(option("-device", "virtio-net-pci,netdev=" + id + ",mac=" + value(args.macs[i])));
     }

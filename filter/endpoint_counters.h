@@ -27,6 +27,27 @@ struct EndpointCounters {
 
     uint64_t reads = 0;   ///< system calls
     uint64_t writes = 0;  ///< system calls
+
+    /// Of something that has several connections.
+    EndpointCounters& operator+=(const EndpointCounters& other) {
+        frames_in += other.frames_in;
+        bytes_in += other.bytes_in;
+        frames_out += other.frames_out;
+        bytes_out += other.bytes_out;
+        discarded += other.discarded;
+        refused += other.refused;
+        not_connected += other.not_connected;
+        lost += other.lost;
+        bad_lengths += other.bad_lengths;
+        cut_bytes += other.cut_bytes;
+        write_errors += other.write_errors;
+        connects += other.connects;
+        connect_failures += other.connect_failures;
+        disconnects += other.disconnects;
+        reads += other.reads;
+        writes += other.writes;
+        return *this;
+    }
 };
 
 }  // namespace colo

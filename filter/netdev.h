@@ -18,6 +18,8 @@ class NetdevReceiver : public FrameSink {
         (void)up;
         (void)reason;
     }
+    /// Of a netdev that must be read while reading is paused: so many more have come than it may keep.
+    virtual void frames_refused(uint64_t count) { (void)count; }
 
   protected:
     ~NetdevReceiver() = default;
@@ -50,7 +52,8 @@ class Netdev {
     virtual SendResult send(Frame&& frame) = 0;
     virtual void set_limits(const QueueLimits& limits) = 0;
 
-    /// While reading is paused the system queues, and then whoever sends waits; only drain() reads.
+    /// While reading is paused the system queues, and then whoever sends waits; only drain() reads. Where nobody
+    /// may be made to wait, what comes is kept within the limits instead.
     virtual void pause_reading(bool paused) = 0;
     /// Reads, for a fence, until nothing is there and no frame is incomplete; false: to be called again.
     virtual bool drain() = 0;
@@ -58,6 +61,8 @@ class Netdev {
     virtual size_t unsent() const = 0;
 
     virtual bool is_connected() const = 0;
+    /// Filters of a QEMU's own netdev are at the other end.
+    virtual bool is_redirected() const { return false; }
     /// As Chardev::is_waiting().
     virtual bool is_waiting() const { return false; }
     virtual const EndpointCounters& counters() const = 0;

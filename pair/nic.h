@@ -34,7 +34,8 @@ class Nic final : private PrimaryPath::Outside,
         virtual void wants_checkpoint(const CheckpointRequest& request) = 0;
         /// The secondary's tables are: a checkpoint empties them.
         virtual void secondary_is_full(const Nic& nic) = 0;
-        virtual void vm_link_changed(const Nic& nic, bool up, const std::string& why) = 0;
+        /// QEMU has come to `netdev`, or has left it.
+        virtual void vm_link_changed(const Netdev& netdev, bool up, const std::string& why) = 0;
 
       protected:
         ~Owner() = default;
@@ -49,6 +50,8 @@ class Nic final : private PrimaryPath::Outside,
     Netdev& vm() { return vm_; }
     const Netdev& vm() const { return vm_; }
     const Netdev& uplink() const { return uplink_; }
+    /// QEMU keeps its netdev: both are ways into its filters.
+    bool is_redirected() const { return uplink_.is_redirected(); }
 
     void become_primary();
     void become_secondary();
@@ -95,8 +98,9 @@ class Nic final : private PrimaryPath::Outside,
         explicit VmEnd(Nic& nic) : nic_(nic) {}
         void frame(Frame&& frame, Time now) override { nic_.vm_frame(std::move(frame), now); }
         void link_changed(bool up, const std::string& reason) override {
-            nic_.owner_.vm_link_changed(nic_, up, reason);
+            nic_.owner_.vm_link_changed(nic_.vm_, up, reason);
         }
+        void frames_refused(uint64_t count) override { nic_.refused(nic_.vm_, count); }
 
       private:
         Nic& nic_;
@@ -105,6 +109,10 @@ class Nic final : private PrimaryPath::Outside,
       public:
         explicit UplinkEnd(Nic& nic) : nic_(nic) {}
         void frame(Frame&& frame, Time now) override { nic_.uplink_frame(std::move(frame), now); }
+        void link_changed(bool up, const std::string& reason) override {
+            if (nic_.is_redirected()) nic_.owner_.vm_link_changed(nic_.uplink_, up, reason);
+        }
+        void frames_refused(uint64_t count) override { nic_.refused(nic_.uplink_, count); }
 
       private:
         Nic& nic_;
@@ -112,6 +120,7 @@ class Nic final : private PrimaryPath::Outside,
 
     void vm_frame(Frame&& frame, Time now);
     void uplink_frame(Frame&& frame, Time now);
+    void refused(const Netdev& netdev, uint64_t count) { host_.dropped(netdev.what(), "queue-full", count, now()); }
 
     // PrimaryPath::Outside, SecondaryPath::Outside
     void to_vm(Frame&& frame, Time now) override { vm_outlet_.send(std::move(frame), now); }

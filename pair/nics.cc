@@ -16,8 +16,13 @@ constexpr Time kLookAgain = milliseconds(1);
 std::string Nics::missing_vm() const {
     for (const auto& nic : nics_) {
         if (!nic->vm().is_connected()) return nic->vm().name();
+        if (nic->is_redirected() && !nic->uplink().is_connected()) return nic->uplink().name();
     }
     return {};
+}
+
+bool Nics::any_is_redirected() const {
+    return std::ranges::any_of(nics_, [](const auto& nic) { return nic->is_redirected(); });
 }
 
 void Nics::wait_for_empty_input(Time deadline, Done done) { wait(true, deadline, std::move(done)); }

@@ -29,8 +29,9 @@ class Nics {
     const std::vector<std::unique_ptr<Nic>>& all() const { return nics_; }
     /// nullptr: there is none of that number.
     Nic* find(uint32_t index) { return index < nics_.size() ? nics_[index].get() : nullptr; }
-    /// Of the first whose VM's side nobody has connected to; empty: QEMU is there.
+    /// Of the first whose VM's side, or QEMU's netdev, nobody has connected to; empty: QEMU is there.
     std::string missing_vm() const;
+    bool any_is_redirected() const;
 
     template <typename Action>
     void each(Action action) {

@@ -70,6 +70,7 @@ void PairStart::prepare_ours() {
     step_ = "preparing the primary's QEMU";
     ColoSettings settings;
     settings.checkpoint_delay_ms = context_.settings.max_interval_ms();
+    settings.is_redirected = context_.nics.any_is_redirected();
     context_.qemu.set_up(Role::kPrimary, settings, guard_.wrap([this](const std::optional<std::string>& error) {
                              if (error) return fail(*error);
                              migrate();

@@ -223,8 +223,8 @@ void ProtectedVm::secondary_is_full(const Nic&) {
     link_.say(PeerProcedure::kWantsCheckpoint, "no room for another connection");
 }
 
-void ProtectedVm::vm_link_changed(const Nic& nic, bool up, const std::string& why) {
-    log_info(kId, nic.vm().what() + (up ? ": QEMU is there" : ": QEMU is gone: " + why));
+void ProtectedVm::vm_link_changed(const Netdev& netdev, bool up, const std::string& why) {
+    log_info(kId, netdev.what() + (up ? ": QEMU is there" : ": QEMU is gone: " + why));
     if (!up && situation_ == Situation::kPaired) survival_->qemu_is_gone();
     if (up) try_start();
 }
@@ -373,6 +373,7 @@ void ProtectedVm::prepare_for(uint32_t serial, Bytes payload) {
     stand_by();
     ColoSettings settings;
     settings.checkpoint_delay_ms = load_be32(payload.data());
+    settings.is_redirected = nics_.any_is_redirected();
     qemu_.set_up(Role::kSecondary, settings,
                  [this, serial](const std::optional<std::string>& error) { reply(serial, error); });
 }
@@ -598,11 +599,12 @@ void ProtectedVm::flow_alone() {
     nics_.each([](Nic& nic) { nic.take_over(); });
 }
 
-void ProtectedVm::gone_on() {
+void ProtectedVm::gone_on(const std::string& problem) {
     const bool was_secondary = secondary_ != nullptr;
     resting_ = std::exchange(rests_as_, Situation::kAlone);
     end_confirming();
-    set_mode(resting_, resting_ == Situation::kIdle ? "stopped" : "the VM runs alone");
+    const std::string alone = problem.empty() ? "the VM runs alone" : "the VM runs alone, past us: " + problem;
+    set_mode(resting_, resting_ == Situation::kIdle ? "stopped" : alone);
     for (size_t i = 0; primary_ && i < kReasons; ++i)
         checkpoints_[i] += primary_->policy().counters().by_reason[i];
     set_pair(0);

@@ -108,7 +108,7 @@ class ProtectedVm final : public Object,
     std::optional<uint32_t> input_epoch() const override;
     std::optional<uint32_t> output_epoch() const override;
     void wants_checkpoint(const CheckpointRequest& request) override;
-    void vm_link_changed(const Nic& nic, bool up, const std::string& why) override;
+    void vm_link_changed(const Netdev& netdev, bool up, const std::string& why) override;
     void secondary_is_full(const Nic& nic) override;
     // PeerLink::Owner
     void peer_connected(const PeerIdentity& peer) override;
@@ -138,7 +138,7 @@ class ProtectedVm final : public Object,
     void shut() override;
     void leave_pair() override;
     void flow_alone() override;
-    void gone_on() override;
+    void gone_on(const std::string& problem) override;
     void peer_changed(const char* state, const std::string& reason) override;
     void pair_failed(const std::string& why) override;
     // PairStart::Owner

@@ -241,9 +241,17 @@ void Survival::yank() {
     });
 }
 
+void Survival::redirect() {
+    context_.qemu.redirect(guard_.wrap([this](const std::optional<std::string>& error) {
+        redirect_problem_ = error.value_or("");
+        if (error) log_error(kWhat, "our VM's frames go past us: " + *error);
+        going_on_.redirected();
+    }));
+}
+
 /// Whoever gets the operator's answer may look at once.
 void Survival::gone_on() {
-    owner_.gone_on();
+    owner_.gone_on(redirect_problem_);
     failover_.gone_on();
 }
 

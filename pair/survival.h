@@ -41,7 +41,8 @@ class Survival final : private Failover::Orders, private GoingOn::Orders {
         virtual void leave_pair() = 0;
         /// The VM runs alone; frames flow.
         virtual void flow_alone() = 0;
-        virtual void gone_on() = 0;
+        /// `problem`: what is wrong all the same; empty: nothing.
+        virtual void gone_on(const std::string& problem) = 0;
         /// "connected", "lost", "failed", "resigned".
         virtual void peer_changed(const char* state, const std::string& reason) = 0;
         /// The pair cannot come about any more, or has never been one.
@@ -93,6 +94,7 @@ class Survival final : private Failover::Orders, private GoingOn::Orders {
     void prepare() override;
     void lose_heartbeat() override;
     void yank() override;
+    void redirect() override;
     void flow() override { owner_.flow_alone(); }
     void gone_on() override;
     void could_not_go_on(const std::string& why) override;
@@ -114,6 +116,7 @@ class Survival final : private Failover::Orders, private GoingOn::Orders {
     GoingOn going_on_;
     const std::unique_ptr<Fencing> fence_;
     Answer answer_;
+    std::string redirect_problem_;
     bool ping_is_owed_ = false;
     Time next_beat_{0};
     SourcePtr ask_again_;

@@ -38,6 +38,8 @@ std::string end_of(const MigrationProgress& progress) {
     return "migrate: " + status + (progress.error.empty() ? "" : ": " + progress.error);
 }
 
+constexpr const char* kObjects = "/objects";
+
 }  // namespace
 
 ColoControl::ColoControl(EventLoop& loop, const std::string& side, const Qmp::Make& make_qmp,
@@ -104,6 +106,47 @@ void ColoControl::set_up(Role role, const ColoSettings& settings, Done done) {
                             {{"max-bandwidth", settings.max_bandwidth},
                              {"downtime-limit", kShortestDowntimeMs}}});
     }
+    filters_.clear();
+    if (!settings.is_redirected) return execute(requests, std::move(done));
+    find_filters([this, requests, done = std::move(done)](const std::optional<std::string>& error) {
+        if (error) return done(error);
+        execute(requests, done);
+    });
+}
+
+void ColoControl::find_filters(Done done) {
+    execute_all(*qmp_, {{"qom-list", {{"path", kObjects}}}}, kPatience,
+                [this, done = std::move(done)](const QmpResults& results) {
+                    const QmpFailure* failure = first_failure(results);
+                    if (failure) return done(told(failure->description));
+                    look_at_filters(results.front().value, done);
+                });
+}
+
+void ColoControl::look_at_filters(const Json& objects, Done done) {
+    std::vector<std::string> paths;
+    std::vector<QmpRequest> requests;
+    for (const Json& object : objects) {
+        const std::string type = string_member(object, "type");
+        if (type != "child<filter-redirector>" && type != "child<filter-mirror>") continue;
+        paths.push_back(std::string(kObjects) + "/" + string_member(object, "name"));
+        requests.push_back({"qom-get", {{"path", paths.back()}, {"property", "status"}}});
+    }
+    if (paths.empty()) return done(told("it has no filter-redirector: `colo-proxy qemu-args` prints what it needs"));
+    execute_all(*qmp_, requests, kPatience, [this, paths, done = std::move(done)](const QmpResults& results) {
+        for (size_t i = 0; i < paths.size(); ++i) {
+            if (results[i].failure) return done(told(results[i].failure->description));
+            if (results[i].value == "on") filters_.push_back(paths[i]);
+        }
+        done(filters_.empty() ? std::optional(told("its filter-redirectors are off")) : std::nullopt);
+    });
+}
+
+void ColoControl::redirect(Done done) {
+    if (filters_.empty()) return done(std::nullopt);
+    std::vector<QmpRequest> requests;
+    for (const std::string& path : filters_)
+        requests.push_back({"qom-set", {{"path", path}, {"property", "status"}, {"value", "on"}}});
     execute(requests, std::move(done));
 }
 

@@ -32,6 +32,8 @@ struct ColoSettings {
     /// let_migration_finish() on and to begin with: a guest that writes faster than this allows for
     /// is given more and more of it.
     uint32_t downtime_limit_ms = 20;
+    /// The VM's frames come to us by QEMU's filters: some that are on have to be there.
+    bool is_redirected = false;
 };
 
 class ColoControl final : private Qmp::Observer {
@@ -94,6 +96,9 @@ class ColoControl final : private Qmp::Observer {
     /// Breaks a migration channel QEMU is stuck in. Nothing to break is no error.
     void yank(Done done);
     void query_running(Running running);
+    /// A secondary that goes on alone switches its filters off, all of them: those that were on at set_up()
+    /// and lead frames elsewhere are switched on again. Nothing to do is no error.
+    void redirect(Done done);
     /// After COLO: the VM is as one that never was in it, and can be migrated or protected again.
     void clear_up(Done done);
 
@@ -113,6 +118,8 @@ class ColoControl final : private Qmp::Observer {
     void qmp_event(const std::string& name, const Json& data) override;
 
     std::string told(const std::string& failure) const { return who_ + ": " + failure; }
+    void find_filters(Done done);
+    void look_at_filters(const Json& objects, Done done);
     void execute(const std::vector<QmpRequest>& requests, Done done);
     void inspect_further(std::shared_ptr<VmInspection> inspection, Inspected inspected);
     void break_instances(const Json& instances, Done done);
@@ -126,6 +133,7 @@ class ColoControl final : private Qmp::Observer {
     const std::string who_;
     ColoControl::Observer& observer_;
     const std::unique_ptr<Qmp> qmp_;
+    std::vector<std::string> filters_;  ///< paths of those that were on at set_up()
     Timer poll_;
     Progress progress_;
     bool nears_its_end_ = false;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A VM protected by `colo-proxy primary` and `colo-proxy secondary`, and more hosts to go on with."""
 import os
+import shlex
 import signal
 
 import rig  # noqa: F401 (where the next one is)
@@ -22,11 +23,15 @@ class Proxy(Process):
     def __init__(self, role, name, folder, link, vm_paths, uplinks, options=()):
         prefix = os.path.join(folder, name + ".proxy")
         nics = [word for number, uplink in enumerate(uplinks)
-                for word in ("--nic", f"vm={prefix}.vm{number},uplink={uplink}")]
-        words = [BINARY, role, *nics, "--link", link,
-                 "--qmp", vm_paths["qmp"], "--monitor", prefix + ".monitor", "--migrate", prefix + ".migrate",
-                 "--incoming", vm_paths["incoming"], *options]
-        super().__init__(prefix, words, "monitor")
+                for word in ("--nic", self.nic(f"{prefix}.vm{number}", uplink))]
+        self.arguments = [role, *nics, "--link", link,
+                          "--qmp", vm_paths["qmp"], "--monitor", prefix + ".monitor", "--migrate", prefix + ".migrate",
+                          "--incoming", vm_paths["incoming"], *options]
+        super().__init__(prefix, [BINARY, *self.arguments], "monitor")
+
+    @staticmethod
+    def nic(prefix, uplink):
+        return f"vm={prefix},uplink={uplink}"
 
     def status(self):
         return self.qmp.status()
@@ -92,6 +97,47 @@ def netdev_of(uplink):
     if kind == "tap":
         return f"tap,ifname={name},script=no,downscript=no"
     return f"stream,server=off,addr.type=unix,addr.path={name}"
+
+
+class RedirectingProxy(Proxy):
+    """Frames come to it by QEMU's filters. `mirrors`: the guest's have been delivered by then."""
+
+    mirrors = False
+
+    @classmethod
+    def nic(cls, prefix, uplink):
+        ways = ("guest-out", "net-out", "net-in") if cls.mirrors else ("guest-out", "guest-in", "net-out", "net-in")
+        return ",".join(f"{way}={prefix}.{way}" for way in ways)
+
+
+class MirroredProxy(RedirectingProxy):
+    mirrors = True
+
+
+class RedirectingHost(Host):
+    """A QEMU that keeps its netdevs, and has the filters that `colo-proxy qemu-args` prints."""
+
+    def __init__(self, role, name, lab, link, uplinks, options=(), nic="virtio-net-pci", incoming=None, mirrors=False):
+        self.name, self.role = name, role
+        paths = {"qmp": lab.path(f"{name}.qmp"), "incoming": lab.path(f"{name}.incoming")}
+        proxys = {**paths, "incoming": incoming or paths["incoming"]}
+        self.proxy = (MirroredProxy if mirrors else RedirectingProxy)(role, name, lab.folder, link, proxys, uplinks, options)
+        eventually(lambda: os.path.exists(self.proxy.path("monitor")) or self.ended(), f"{name}'s proxy is up")
+        first, *further = map(netdev_of, uplinks)
+        self.vm = Vm(name, lab.folder, lab.guest, nic, first, further=further, more=self.filters(),
+                     incoming=f"unix:{paths['incoming']}" if role == "secondary" else None)
+
+    def filters(self):
+        printed = run(["qemu-args", *self.proxy.arguments])
+        assert printed.status == 0, printed.stderr
+        words = shlex.split(printed.stdout.replace("\\\n", "").replace("colo-net", "hn"))
+        pairs = zip(words[::2], words[1::2])
+        return [word for pair in pairs if pair[0] in ("-chardev", "-object") for word in pair]
+
+
+def mirrored_host(role, *arguments, **keywords):
+    """The primary's QEMU delivers to its guest itself."""
+    return RedirectingHost(role, *arguments, mirrors=role == "primary", **keywords)
 
 
 FLAGS = ("--start", "--insecure", "--disk-external")
@@ -182,10 +228,11 @@ HOST = PluginHost if ARE_PLUGINS else Host
 class Pair:
     """Of hosts "a" and "b", whose uplinks are those of `world`, outside.py's; later hosts are named after further
     ones. Periodic checkpoints are off unless `options` say otherwise. `through_relays`: the link and the
-    secondary's incoming migration go through relays. `tcp`: the link is TCP, encrypted."""
+    secondary's incoming migration go through relays. `tcp`: the link is TCP, encrypted. `host`: what makes one."""
 
-    def __init__(self, lab, world, options=(), nic="virtio-net-pci", through_relays=False, tcp=False):
-        self.lab, self.world, self.nic, self.tcp = lab, world, nic, tcp
+    def __init__(self, lab, world, options=(), nic="virtio-net-pci", through_relays=False, tcp=False,
+                 host=HOST):
+        self.lab, self.world, self.nic, self.tcp, self.make_host = lab, world, nic, tcp, host
         self.options = ("--set", "max-interval=3600000", *UNHURRIED, *options)
         self.hosts = []
         self.link = self.incoming = None
@@ -208,7 +255,7 @@ class Pair:
             options = (*options, "--tls-creds", self.lab.path("certs/secondary" if name == "b" else "certs/primary"))
         incoming = self.lab.path("b.relayed") if through_relays else None
         with self.world.inside():
-            host = HOST(role, name, self.lab, link or self.address, self.world.uplinks(name),
+            host = self.make_host(role, name, self.lab, link or self.address, self.world.uplinks(name),
                         (*self.options, *options), self.nic, incoming)
         self.hosts.append(host)
         self.lab.addCleanup(self.look_at_messages, host)

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMUs that keep their netdevs: colo-proxy stands at the chardevs of their filters."""
+import lab
+from pair_case import PairCase
+from protected_pair import RedirectingHost, mirrored_host
+from qmp import eventually
+
+PATIENT = ("--set", "compare_timeout=30000")
+
+
+class Redirectors(PairCase):
+    def filters(self, host):
+        """Whether each is on."""
+        names = [child["name"] for child in host.vm.qmp("qom-list", path="/objects")
+                 if child["type"].startswith("child<filter-")]
+        return {name: host.vm.qmp("qom-get", path="/objects/" + name, property="status") for name in names}
+
+    def check_pair(self):
+        """Equal answers, and one that is not."""
+        clients = self.connections()
+        for client in clients:
+            client.ping()
+            client.big(200_001, 1)
+        self.assertEqual(self.primary.proxy.checkpoints(), {})
+        self.assertEqual(self.world.hub.frames()["b"], 0)
+        clients[0].time()
+        eventually(lambda: self.primary.proxy.checkpoints() == {"divergence": 1}, "a checkpoint")
+        return clients
+
+    def test_established_connections_outlive_the_primary(self):
+        self.protected(*PATIENT, host=RedirectingHost)
+        clients = self.check_pair()
+        late = self.client()
+        late.big(50_000, 3)
+        load = self.load(2)
+        self.primary.kill()
+        self.peer_is(self.secondary, "lost", "failed")
+        self.secondary.fail_over(force=True)
+        self.assertEqual(set(self.filters(self.secondary).values()), {"on"})
+        for client in [*clients, late]:
+            client.big(50_000, 2)
+        self.check_after(load, self.secondary)
+
+    def test_primary_with_a_mirror(self):
+        self.protected(*PATIENT, host=mirrored_host)
+        clients = self.check_pair()
+        self.primary.kill()
+        self.peer_is(self.secondary, "lost", "failed")
+        self.secondary.fail_over(force=True)
+        for client in clients:
+            client.big(50_000, 2)
+
+
+if __name__ == "__main__":
+    lab.main()
