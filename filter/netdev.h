@@ -63,6 +63,8 @@ class Netdev {
     virtual bool is_connected() const = 0;
     /// Filters of a QEMU's own netdev are at the other end.
     virtual bool is_redirected() const { return false; }
+    /// What is sent here has come to the other end already: QEMU's filter-mirror has let it pass.
+    virtual bool is_mirrored() const { return false; }
     /// As Chardev::is_waiting().
     virtual bool is_waiting() const { return false; }
     virtual const EndpointCounters& counters() const = 0;

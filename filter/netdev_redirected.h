@@ -33,6 +33,7 @@ class NetdevRedirected final : public Netdev, private FrameSink {
     size_t unsent() const override { return out_ ? out_->port.stream().unsent() : 0; }
     bool is_connected() const override;
     bool is_redirected() const override { return true; }
+    bool is_mirrored() const override { return !out_; }
     /// Of both sockets. Frames above the limits of a pause are `refused`, as those above an output queue's.
     const EndpointCounters& counters() const override;
     std::string name() const override;

@@ -81,6 +81,11 @@ void Nic::vm_frame(Frame&& frame, Time now) {
     touched();
 }
 
+/// What a VM has been given without us is seen before what it says to that.
+void Nic::read_mirrored() {
+    if (vm_.is_mirrored() && !is_stopped_ && !input_is_paused_) uplink_.drain();
+}
+
 /// Beside a secondary the uplink is read, so that it does not back up, and dropped.
 void Nic::uplink_frame(Frame&& frame, Time now) {
     if (!primary_) return;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "compare/announcer.h"
 #include "compare/offset_message.h"
@@ -96,7 +97,11 @@ class Nic final : private PrimaryPath::Outside,
     class VmEnd final : public NetdevReceiver {
       public:
         explicit VmEnd(Nic& nic) : nic_(nic) {}
-        void frame(Frame&& frame, Time now) override { nic_.vm_frame(std::move(frame), now); }
+        void frame(Frame&& frame, Time now) override {
+            if (!std::exchange(is_in_batch_, true)) nic_.read_mirrored();
+            nic_.vm_frame(std::move(frame), now);
+        }
+        void batch_end(Time) override { is_in_batch_ = false; }
         void link_changed(bool up, const std::string& reason) override {
             nic_.owner_.vm_link_changed(nic_.vm_, up, reason);
         }
@@ -104,6 +109,7 @@ class Nic final : private PrimaryPath::Outside,
 
       private:
         Nic& nic_;
+        bool is_in_batch_ = false;
     };
     class UplinkEnd final : public NetdevReceiver {
       public:
@@ -120,6 +126,7 @@ class Nic final : private PrimaryPath::Outside,
 
     void vm_frame(Frame&& frame, Time now);
     void uplink_frame(Frame&& frame, Time now);
+    void read_mirrored();
     void refused(const Netdev& netdev, uint64_t count) { host_.dropped(netdev.what(), "queue-full", count, now()); }
 
     // PrimaryPath::Outside, SecondaryPath::Outside

@@ -29,7 +29,7 @@ class Redirectors(PairCase):
         return clients
 
     def test_established_connections_outlive_the_primary(self):
-        self.protected(*PATIENT, host=RedirectingHost)
+        self.protected(*PATIENT, hosts="abc", host=RedirectingHost)
         clients = self.check_pair()
         late = self.client()
         late.big(50_000, 3)
@@ -40,7 +40,15 @@ class Redirectors(PairCase):
         self.assertEqual(set(self.filters(self.secondary).values()), {"on"})
         for client in [*clients, late]:
             client.big(50_000, 2)
-        self.check_after(load, self.secondary)
+        third = self.started.host("secondary", "c")
+        self.started.start(self.secondary, "colo-proxy-reprotect")
+        eventually(lambda: third.is_in("lockstep"), "the survivor is protected")
+        self.secondary.kill()
+        self.peer_is(third, "lost", "failed")
+        third.fail_over(force=True)
+        for client in [*clients, late]:
+            client.big(50_000, 4)
+        self.check_after(load, third)
 
     def test_primary_with_a_mirror(self):
         self.protected(*PATIENT, host=mirrored_host)
