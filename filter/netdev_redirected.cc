@@ -17,7 +17,7 @@ SocketOptions listen_at(const std::string& path) {
 }  // namespace
 
 NetdevRedirected::End::End(NetdevRedirected& netdev, EventLoop& loop, FramePool& pool, const std::string& path)
-    : owner(netdev), port(loop, pool, netdev.what(), listen_at(path), *this) {}
+    : owner(netdev), port(loop, pool, netdev.what() + " at " + path, listen_at(path), *this) {}
 
 NetdevRedirected::NetdevRedirected(EventLoop& loop, FramePool& pool, std::string id, const std::string& in,
                                    const std::string& out)
@@ -65,7 +65,7 @@ void NetdevRedirected::frame(Frame&& frame, Time now) {
 }
 
 void NetdevRedirected::batch_end(Time now) {
-    if (!is_paused_ || is_draining_) receiver()->batch_end(now);
+    receiver()->batch_end(now);
 }
 
 void NetdevRedirected::keep(Frame&& frame) {

@@ -53,7 +53,8 @@ class ScriptedQemu {
     void answer(const std::string& line) {
         const Json request = Json::parse(line);
         const std::string command = request["execute"];
-        if (command.starts_with("migrate") || command == "yank" || command.starts_with("x-colo")) {
+        if (command.starts_with("migrate") || command == "yank" || command == "qom-set" ||
+            command.starts_with("x-colo")) {
             const Json arguments = request.value("arguments", Json());
             told.push_back(command + (arguments.is_null() ? "" : " " + to_line(arguments)));
         }

@@ -14,6 +14,10 @@ class GoingOnTest : public testing::Test, protected GoingOn::Orders {
     void prepare() override { note("prepare"); }
     void lose_heartbeat() override { note("lose"); }
     void yank() override { note("yank"); }
+    void redirect() override {
+        note("redirect");
+        if (is_redirected_) secondary_.redirected();
+    }
     void flow() override { note("flow"); }
     void gone_on() override { note("gone"); }
     void could_not_go_on(const std::string& why) override { note("failed: " + why); }
@@ -22,6 +26,7 @@ class GoingOnTest : public testing::Test, protected GoingOn::Orders {
     std::string orders() { return std::exchange(orders_, ""); }
 
     Time now_ = seconds(10);
+    bool is_redirected_ = true;  ///< at once
     std::string orders_;
     GoingOn secondary_{Role::kSecondary, {}, *this};
     GoingOn primary_{Role::kPrimary, {}, *this};
@@ -34,7 +39,7 @@ TEST_F(GoingOnTest, SecondaryFlowsOnlyBehindTheEndOfItsChannel) {
     secondary_.vm_runs();
     EXPECT_EQ(orders(), "");
     secondary_.channel_ended();
-    EXPECT_EQ(orders(), "flow gone");
+    EXPECT_EQ(orders(), "redirect flow gone");
     EXPECT_EQ(secondary_.next_deadline(), kNever);
 }
 
@@ -44,7 +49,7 @@ TEST_F(GoingOnTest, ChannelMayHaveEndedBefore) {
     secondary_.heartbeat_lost();
     orders();
     secondary_.vm_runs();
-    EXPECT_EQ(orders(), "flow gone");
+    EXPECT_EQ(orders(), "redirect flow gone");
 }
 
 TEST_F(GoingOnTest, ANewChannelHasNotEnded) {
@@ -54,6 +59,22 @@ TEST_F(GoingOnTest, ANewChannelHasNotEnded) {
     secondary_.heartbeat_lost();
     orders();
     secondary_.vm_runs();
+    EXPECT_EQ(orders(), "");
+}
+
+TEST_F(GoingOnTest, SecondaryFlowsOnlyWhenItsFramesComeToUsAgain) {
+    is_redirected_ = false;
+    secondary_.channel_ended();
+    secondary_.start(now_);
+    secondary_.heartbeat_lost();
+    secondary_.redirected();
+    orders();
+    secondary_.vm_runs();
+    secondary_.vm_runs();
+    EXPECT_EQ(orders(), "redirect");
+    secondary_.redirected();
+    EXPECT_EQ(orders(), "flow gone");
+    secondary_.redirected();
     EXPECT_EQ(orders(), "");
 }
 
@@ -111,6 +132,13 @@ TEST_F(GoingOnTest, FailureNamesWhatIsMissing) {
     orders();
     secondary_.tick(now_ + seconds(5));
     EXPECT_EQ(orders(), "failed: the VM does not run");
+    is_redirected_ = false;
+    secondary_.start(now_);
+    secondary_.heartbeat_lost();
+    secondary_.vm_runs();
+    orders();
+    secondary_.tick(now_ + seconds(5));
+    EXPECT_EQ(orders(), "failed: QEMU does not switch its filters on");
     secondary_.vm_runs();
     EXPECT_EQ(orders(), "");
 }

@@ -66,6 +66,33 @@ TEST(QemuArgs, EveryNicHasItsNetdevAndWithItsAddressADevice) {
               "-device virtio-net-pci,netdev=colo-net1,mac=52:54:00:00:00:02\n");
 }
 
+TEST(QemuArgs, NetdevOfItsOwnHasFiltersInTheOrderThatNoFrameComesBackIn) {
+    EXPECT_EQ(to_text(parse_args({"secondary", "--nic", "guest-out=/go,guest-in=/gi,net-out=/no,net-in=/ni", "--link",
+                                  "unix:/l", "--qmp", "/q", "--incoming", "/i", "--mac", "52:54:00:00:00:01"})),
+              "-qmp unix:/q,server=on,wait=off \\\n"
+              "-chardev socket,id=colo-net0-net-in,path=/ni,reconnect=1 \\\n"
+              "-object filter-redirector,id=colo-net0-net-in-filter,netdev=colo-net0,queue=rx,indev=colo-net0-net-in \\\n"
+              "-chardev socket,id=colo-net0-guest-out,path=/go,reconnect=1 \\\n"
+              "-object "
+              "filter-redirector,id=colo-net0-guest-out-filter,netdev=colo-net0,queue=rx,outdev=colo-net0-guest-out \\\n"
+              "-chardev socket,id=colo-net0-net-out,path=/no,reconnect=1 \\\n"
+              "-object filter-redirector,id=colo-net0-net-out-filter,netdev=colo-net0,queue=tx,outdev=colo-net0-net-out \\\n"
+              "-chardev socket,id=colo-net0-guest-in,path=/gi,reconnect=1 \\\n"
+              "-object filter-redirector,id=colo-net0-guest-in-filter,netdev=colo-net0,queue=tx,indev=colo-net0-guest-in \\\n"
+              "-device virtio-net-pci,netdev=colo-net0,mac=52:54:00:00:00:01 \\\n"
+              "-incoming unix:/i\n");
+}
+
+TEST(QemuArgs, WithoutAWayToTheGuestQemuMirrors) {
+    const std::string text = to_text(parse_args(primary({"--nic", "guest-out=/go,net-out=/no,,1,net-in=/ni"})));
+    EXPECT_NE(text.find("-chardev socket,id=colo-net1-net-out,path=/no,,1,reconnect=1 \\\n"
+                        "-object filter-mirror,id=colo-net1-net-out-filter,netdev=colo-net1,queue=tx,"
+                        "outdev=colo-net1-net-out\n"),
+              std::string::npos)
+        << text;
+    EXPECT_EQ(text.find("guest-in"), std::string::npos);
+}
+
 TEST(QemuArgs, PathsAreAbsoluteQuotedAndTheirCommasDoubled) {
     const std::string here = std::filesystem::current_path().string();
     EXPECT_EQ(to_text(parse_args({"primary", "--vm", "a,b", "--uplink", "tap:t", "--link", "unix:/l", "--qmp",
@@ -113,6 +140,21 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Refusal{"NoRole", {}, "primary or secondary is needed"},
                     Refusal{"OtherRole", {"tertiary"}, "primary or secondary is needed"},
                     Refusal{"TheirOwn", {"primary", "--vm", "/v"}, "--uplink is missing"},
+                    Refusal{"NicOfAnotherKind", primary({"--nic", "tap=t"}),
+                            "--nic: 'tap': vm=PATH,uplink=..., or guest-out=PATH,guest-in=PATH,net-out=PATH,"
+                            "net-in=PATH is needed"},
+                    Refusal{"NicOfBothKinds", primary({"--nic", "vm=/v,guest-out=/o"}),
+                            "--nic: vm= and uplink= exclude guest-out=, guest-in=, net-out= and net-in="},
+                    Refusal{"NicWithoutWayOut", primary({"--nic", "guest-in=/i,net-out=/o,net-in=/n"}),
+                            "--nic: guest-out= is missing"},
+                    Refusal{"NicWithoutWayToTheNet", primary({"--nic", "guest-out=/g,net-out=/o"}),
+                            "--nic: net-in= is missing"},
+                    Refusal{"NicWithoutWayFromTheNet", primary({"--nic", "guest-out=/g,net-in=/i"}),
+                            "--nic: net-out= is missing"},
+                    Refusal{"MirrorOfASecondary", secondary({"--nic", "guest-out=/g,net-out=/o,net-in=/i"}),
+                            "--nic: guest-in= is missing"},
+                    Refusal{"NicWithOnePathTwice", primary({"--nic", "guest-out=/g,net-out=/o,net-in=/g"}),
+                            "--nic: net-in= and guest-out= are the same"},
                     Refusal{"Unknown", primary({"--dsk", "/d"}), "'--dsk': invalid option"},
                     Refusal{"DiskAlone", primary({"--disk", "/d"}),
                             "--disk needs --nbd HOST:PORT, of the secondary's host"},

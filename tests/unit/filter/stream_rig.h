@@ -85,8 +85,10 @@ class Receiver final : public Recorder<NetdevReceiver> {
         log.push_back(up ? "up" : "down");
         this->reason = reason;
     }
+    void frames_refused(uint64_t count) override { refused += count; }
 
     std::string reason;
+    uint64_t refused = 0;
 };
 
 }  // namespace colo

@@ -87,6 +87,71 @@ TEST_F(ColoControlTest, RefusalNamesSideCommandAndCause) {
               "primary's QEMU: migrate-set-capabilities: There's a migration process in progress");
 }
 
+class RedirectionTest : public ColoControlTest {
+  protected:
+    RedirectionTest() { settings_.is_redirected = true; }
+    void SetUp() override {
+        ColoControlTest::SetUp();
+        qemu_.set("qom-list /objects", Json::array({child("out", "filter-redirector"), child("copy", "filter-mirror"),
+                                                    child("idle", "filter-redirector"), child("io", "iothread"),
+                                                    child("dump", "filter-dump")}));
+        for (const char* name : {"out", "copy", "dump"}) set_status(name, "on");
+        set_status("idle", "off");
+    }
+    static Json child(const std::string& name, const std::string& type) {
+        return {{"name", name}, {"type", "child<" + type + ">"}};
+    }
+    void set_status(const std::string& name, const char* status) {
+        qemu_.set("qom-get /objects/" + name + " status", status);
+    }
+    std::string set_up() {
+        control_.set_up(Role::kSecondary, settings_, done());
+        return noted();
+    }
+    static std::string switched_on(const char* name) {
+        return std::string(R"(qom-set {"path":"/objects/)") + name + R"(","property":"status","value":"on"})";
+    }
+
+    ColoSettings settings_;
+};
+
+TEST_F(RedirectionTest, WhatRedirectedAtTheBeginningIsSwitchedOnAgain) {
+    EXPECT_EQ(set_up(), "done");
+    EXPECT_EQ(qemu_.told.size(), 2u);
+    qemu_.told.clear();
+    for (const char* name : {"out", "copy"}) set_status(name, "off");
+    control_.redirect(done());
+    EXPECT_EQ(noted(), "done");
+    EXPECT_EQ(qemu_.told, (Told{switched_on("out"), switched_on("copy")}));
+}
+
+TEST_F(RedirectionTest, WithoutAFilterThatIsOnThereIsNoBeginning) {
+    for (const char* name : {"out", "copy"}) set_status(name, "off");
+    EXPECT_EQ(set_up(), "primary's QEMU: its filter-redirectors are off");
+    qemu_.set("qom-list /objects", Json::array({child("dump", "filter-dump")}));
+    EXPECT_EQ(set_up(), "primary's QEMU: it has no filter-redirector: `colo-proxy qemu-args` prints what it needs");
+    qemu_.refuse("qom-list /objects", "no such thing");
+    EXPECT_EQ(set_up(), "primary's QEMU: qom-list: no such thing");
+    EXPECT_EQ(qemu_.told, Told());
+}
+
+TEST_F(RedirectionTest, AFilterThatCannotBeSwitchedOnIsTold) {
+    set_up();
+    qemu_.refuse("qom-set /objects/copy status", "it is gone");
+    control_.redirect(done());
+    EXPECT_EQ(noted(), "primary's QEMU: qom-set: it is gone");
+}
+
+TEST_F(RedirectionTest, NobodyElsesFiltersAreTouched) {
+    set_up();
+    settings_.is_redirected = false;
+    set_up();
+    qemu_.told.clear();
+    control_.redirect(done());
+    EXPECT_EQ(noted(), "done");
+    EXPECT_EQ(qemu_.told, Told());
+}
+
 TEST_F(ColoControlTest, MigrationIsWatchedUntilItIsColo) {
     set_status("active", 4096);
     migrate();
