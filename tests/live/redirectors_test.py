@@ -51,13 +51,22 @@ class Redirectors(PairCase):
         self.check_after(load, third)
 
     def test_primary_with_a_mirror(self):
-        self.protected(*PATIENT, host=mirrored_host)
+        self.protected(*PATIENT, hosts="abc", host=mirrored_host)
         clients = self.check_pair()
-        self.primary.kill()
-        self.peer_is(self.secondary, "lost", "failed")
-        self.secondary.fail_over(force=True)
+        self.secondary.kill()
+        self.peer_is(self.primary, "lost", "failed")
+        self.primary.fail_over(force=True)
+        self.assertEqual(set(self.filters(self.primary).values()), {"on"})
+        third = self.started.host("secondary", "c")
+        self.started.start(self.primary, "colo-proxy-reprotect")
+        eventually(lambda: third.is_in("lockstep"), "the primary is protected again")
         for client in clients:
             client.big(50_000, 2)
+        self.primary.kill()
+        self.peer_is(third, "lost", "failed")
+        third.fail_over(force=True)
+        for client in clients:
+            client.big(50_000, 3)
 
 
 if __name__ == "__main__":

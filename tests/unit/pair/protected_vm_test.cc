@@ -7,6 +7,7 @@
 
 #include <list>
 
+#include "filter/netdev_redirected.h"
 #include "qemu/qmp_client.h"
 #include "tests/support/loop_rig.h"
 #include "tests/support/peer_end.h"
@@ -15,6 +16,7 @@
 namespace colo {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -42,18 +44,23 @@ void describe(ScriptedQemu& qemu, Role role) {
 class Proxy {
   public:
     Proxy(EventLoop& loop, const TemporaryFolder& folder, const std::string& name, Role role,
-          const std::string& link, bool starts)
+          const std::string& link, bool starts, bool is_redirected)
         : qemu(folder.file(name + ".qmp")),
           incoming(folder.file(name + ".incoming")),
           migrate_path_(folder.file(name + ".migrate")),
-          host_(loop, [](const std::string&, const Json&) {}) {
+          host_(loop, [this](const std::string& event, const Json& data) {
+              if (event == "COLO_PROXY_MODE") mode_reason = data["reason"];
+          }) {
         describe(qemu, role);
         const auto netdev = [&](const std::string& id) {
             host_.add_netdev({{"type", "stream"}, {"id", id}, {"server", "on"}, {"addr.type", "unix"},
                               {"addr.path", folder.file(name + "." + id)}});
         };
-        netdev("vm");
-        netdev("up");
+        const auto redirected = [&](const std::string& id) {
+            host_.adopt(std::make_unique<NetdevRedirected>(loop, host_.pool(), id, folder.file(name + "." + id),
+                                                           folder.file(name + "." + id + "-in")));
+        };
+        for (const char* id : {"vm", "up"}) is_redirected ? redirected(id) : netdev(id);
         ProtectedVmOptions options;
         options.role = role;
         options.nics = {{"vm", "up"}};
@@ -65,7 +72,11 @@ class Proxy {
         auto made = std::make_unique<ProtectedVm>(host_, std::move(options));
         vm = made.get();
         host_.adopt(std::move(made));
-        network_.emplace(Client::at_path(folder.file(name + ".vm")));
+        network_.push_back(Client::at_path(folder.file(name + ".vm")));
+        if (!is_redirected) return;
+        for (const char* way : {".vm-in", ".up", ".up-in"}) network_.push_back(Client::at_path(folder.file(name + way)));
+        qemu.set("qom-list /objects", Json::array({{{"name", "out"}, {"type", "child<filter-redirector>"}}}));
+        qemu.set("qom-get /objects/out status", "on");
     }
 
     /// What its QEMU has to say by now.
@@ -88,17 +99,22 @@ class Proxy {
     FakeQemu incoming;
     std::optional<Client> migration;  ///< of its QEMU, outgoing
     ProtectedVm* vm = nullptr;
+    std::string mode_reason;
 
   private:
     const std::string migrate_path_;
     FilterHost host_;
-    std::optional<Client> network_;
+    std::vector<Client> network_;
 };
 
 class ProtectedVmTest : public LoopTest {
   protected:
     Proxy& proxy(const std::string& name, Role role, const std::string& link = "link", bool starts = false) {
-        return proxies_.emplace_back(loop_, folder_, name, role, link, starts);
+        return proxies_.emplace_back(loop_, folder_, name, role, link, starts, false);
+    }
+    /// Its QEMU keeps its netdev.
+    Proxy& redirected_proxy(const std::string& name, Role role) {
+        return proxies_.emplace_back(loop_, folder_, name, role, "link", false, true);
     }
     void served_until(const std::function<bool()>& condition) {
         until([&] {
@@ -155,6 +171,7 @@ class ProtectedVmTest : public LoopTest {
         survivor.vm->fail_over(true, [&](const std::optional<std::string>& error) { said = error.value_or(""); });
         served_until([&] {
             if (survivor.qemu.told.back().starts_with("x-colo")) survivor.incoming.leave();
+            EXPECT_TRUE(said || survivor.mode() == "lockstep");
             return said.has_value();
         });
         ASSERT_EQ(*said, "");
@@ -309,6 +326,32 @@ TEST_F(ProtectedVmTest, SurvivorListensWhereItIsTold) {
     Proxy& third = proxy("c", Role::kSecondary, "new-link");
     load(third);  // who waits is protected as soon as somebody comes
     served_until([&] { return secondary.mode() == "lockstep" && third.mode() == "lockstep"; });
+}
+
+TEST_F(ProtectedVmTest, ASecondaryWhoseFiltersAreOffIsNoPartner) {
+    Proxy& primary = redirected_proxy("a", Role::kPrimary);
+    Proxy& secondary = redirected_proxy("b", Role::kSecondary);
+    secondary.qemu.set("qom-get /objects/out status", "off");
+    start_until("secondary's QEMU: its filter-redirectors are off", primary);
+    EXPECT_EQ(primary.mode(), "idle");
+}
+
+TEST_F(ProtectedVmTest, SurvivorsFramesFlowWhenItsFiltersAreOnAgain) {
+    Proxy& primary = redirected_proxy("a", Role::kPrimary);
+    Proxy& secondary = redirected_proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    fail_over(secondary);
+    EXPECT_THAT(secondary.qemu.told, Contains(HasSubstr("qom-set {\"path\":\"/objects/out\"")));
+    EXPECT_EQ(secondary.mode_reason, "the VM runs alone");
+}
+
+TEST_F(ProtectedVmTest, SurvivorWhoseFramesGoPastUsSaysSo) {
+    Proxy& primary = redirected_proxy("a", Role::kPrimary);
+    Proxy& secondary = redirected_proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    secondary.qemu.refuse("qom-set /objects/out status", "it is gone");
+    fail_over(secondary);
+    EXPECT_EQ(secondary.mode_reason, "the VM runs alone, past us: secondary's QEMU: qom-set: it is gone");
 }
 
 }  // namespace
