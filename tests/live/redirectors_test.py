@@ -31,15 +31,16 @@ class Redirectors(PairCase):
     def test_established_connections_outlive_the_primary(self):
         self.protected(*PATIENT, hosts="abc", host=RedirectingHost)
         clients = self.check_pair()
-        late = self.client()
+        load = self.load(1)
+        late = self.client()  # the two VMs number it each in its own way
         late.big(50_000, 3)
-        load = self.load(2)
+        self.assertEqual(self.primary.proxy.checkpoints(), {"divergence": 1})
         self.primary.kill()
         self.peer_is(self.secondary, "lost", "failed")
         self.secondary.fail_over(force=True)
-        self.assertEqual(set(self.filters(self.secondary).values()), {"on"})
         for client in [*clients, late]:
             client.big(50_000, 2)
+        self.assertEqual(set(self.filters(self.secondary).values()), {"on"})
         third = self.started.host("secondary", "c")
         self.started.start(self.secondary, "colo-proxy-reprotect")
         eventually(lambda: third.is_in("lockstep"), "the survivor is protected")

@@ -145,8 +145,9 @@ TEST_F(RedirectedNetdev, WhatCameDuringAPauseKeepsItsPlace) {
     from_->send(plain("four"));
     settle();
     netdev_->pause_reading(false);
+    from_->send(plain("five"));
     settle();
-    EXPECT_THAT(receiver_.log, ElementsAre("one", "two", "three", "four"));
+    EXPECT_THAT(receiver_.log, ElementsAre("one", "two", "three", "four", "five"));
 }
 
 TEST_F(RedirectedNetdev, AFenceReadsDuringAPause) {
