@@ -11,8 +11,11 @@ void GoingOn::start(Time now) {
     orders_.lose_heartbeat();
 }
 
+/// The filters are switched on twice: as soon as may be, so that little goes past us, and when nothing can switch
+/// them off any more.
 void GoingOn::heartbeat_lost() {
     was_told_ = true;
+    if (is_running_ && role_ == Role::kSecondary) orders_.redirect();
     look();
 }
 

@@ -34,7 +34,7 @@ class GoingOn {
         /// heartbeat_lost() answers.
         virtual void lose_heartbeat() = 0;
         virtual void yank() = 0;
-        /// Of the secondary, whose VM runs: its frames are to come to us again. redirected() answers.
+        /// Of the secondary, twice: its frames are to come to us again. redirected() answers.
         virtual void redirect() = 0;
         /// The VM runs alone: frames flow by the numbers of the epoch that was committed.
         virtual void flow() = 0;

@@ -36,6 +36,7 @@ TEST_F(GoingOnTest, SecondaryFlowsOnlyBehindTheEndOfItsChannel) {
     secondary_.start(now_);
     EXPECT_EQ(orders(), "prepare lose");
     secondary_.heartbeat_lost();
+    EXPECT_EQ(orders(), "redirect");
     secondary_.vm_runs();
     EXPECT_EQ(orders(), "");
     secondary_.channel_ended();
