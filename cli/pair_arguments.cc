@@ -41,7 +41,8 @@ NicArguments parse_nic(const std::string& text) {
 }
 
 void check_redirected(NicArguments nic, Role role) {
-    if (!nic.vm.empty() || !nic.uplink.empty()) fail("--nic", "vm= and uplink= exclude guest-out=, guest-in=, net-out= and net-in=");
+    if (!nic.vm.empty() || !nic.uplink.empty())
+        fail("--nic", "vm= and uplink= exclude guest-out=, guest-in=, net-out= and net-in=");
     std::map<std::string, std::string_view> seen;
     for (const auto& [key, path] : paths_of(nic)) {
         if (key == "vm" || key == "uplink") continue;

@@ -24,7 +24,9 @@ struct PairArguments {
         std::string net_out;
         std::string net_in;
 
-        bool is_redirected() const { return !guest_out.empty() || !guest_in.empty() || !net_out.empty() || !net_in.empty(); }
+        bool is_redirected() const {
+            return !guest_out.empty() || !guest_in.empty() || !net_out.empty() || !net_in.empty();
+        }
     };
 
     bool help = false;

@@ -185,27 +185,38 @@ class DiskLines {
     const QemuArgs& args_;
 };
 
+struct Redirection {
+    const char* type;
+    const char* name;
+    const char* queue;
+    const char* device;
+    const std::string& path;
+};
+
+void redirect(Lines& lines, const std::string& netdev, const Redirection& way) {
+    const std::string id = netdev + "-" + way.name;
+    lines.push_back(option("-chardev", "socket,id=" + id + ",path=" + value(absolute_path(way.path)) + ",reconnect=1"));
+    lines.push_back(option("-object", std::string(way.type) + ",id=" + id + "-filter,netdev=" + netdev + ",queue=" +
+                                          way.queue + "," + way.device + "=" + id));
+}
+
 /// Within a queue what enters behind a redirector must not leave by it again: those of queue=tx stand in the order
 /// in which frames pass them, those of queue=rx in the reverse one.
-Lines redirecting_options(const PairArguments::NicArguments& nic, const std::string& id) {
+Lines redirecting_options(const PairArguments::NicArguments& nic, const std::string& netdev) {
+    constexpr const char* kRedirector = "filter-redirector";
+    const bool mirrors = nic.guest_in.empty();
     Lines lines;
-    const auto add = [&](const char* type, const char* queue, const char* way, const char* name, const std::string& path) {
-        if (path.empty()) return;
-        const std::string chardev = id + "-" + name;
-        lines.push_back(option("-chardev", "socket,id=" + chardev + ",path=" + value(absolute_path(path)) + ",reconnect=1"));
-        lines.push_back(option("-object", std::string(type) + ",id=" + chardev + "-filter,netdev=" + id + ",queue=" + queue +
-                                              "," + way + "=" + chardev));
-    };
-    add("filter-redirector", "rx", "indev", "net-in", nic.net_in);
-    add("filter-redirector", "rx", "outdev", "guest-out", nic.guest_out);
-    add(nic.guest_in.empty() ? "filter-mirror" : "filter-redirector", "tx", "outdev", "net-out", nic.net_out);
-    add("filter-redirector", "tx", "indev", "guest-in", nic.guest_in);
+    redirect(lines, netdev, {kRedirector, "net-in", "rx", "indev", nic.net_in});
+    redirect(lines, netdev, {kRedirector, "guest-out", "rx", "outdev", nic.guest_out});
+    redirect(lines, netdev, {mirrors ? "filter-mirror" : kRedirector, "net-out", "tx", "outdev", nic.net_out});
+    if (!mirrors) redirect(lines, netdev, {kRedirector, "guest-in", "tx", "indev", nic.guest_in});
     return lines;
 }
 
 Lines netdev_options(const PairArguments::NicArguments& nic, const std::string& id) {
     if (nic.is_redirected()) return redirecting_options(nic, id);
-    return {option("-netdev", "stream,id=" + id + ",server=off,addr.type=unix,addr.path=" + value(absolute_path(nic.vm)))};
+    return {option("-netdev", "stream,id=" + id + ",server=off,addr.type=unix,addr.path=" +
+                                  value(absolute_path(nic.vm)))};
 }
 
 Lines nic_options(const QemuArgs& args) {

@@ -121,9 +121,11 @@ class RedirectingHost(Host):
         self.name, self.role = name, role
         paths = {"qmp": lab.path(f"{name}.qmp"), "incoming": lab.path(f"{name}.incoming")}
         proxys = {**paths, "incoming": incoming or paths["incoming"]}
-        self.proxy = (MirroredProxy if mirrors else RedirectingProxy)(role, name, lab.folder, link, proxys, uplinks, options)
+        kind = MirroredProxy if mirrors else RedirectingProxy
+        self.proxy = kind(role, name, lab.folder, link, proxys, uplinks, options)
         eventually(lambda: os.path.exists(self.proxy.path("monitor")) or self.ended(), f"{name}'s proxy is up")
-        first, *further = map(netdev_of, uplinks)
+        first, *further = [netdev_of(uplink) + (",vnet_hdr=off" if uplink.startswith("tap:") else "")
+                           for uplink in uplinks]
         self.vm = Vm(name, lab.folder, lab.guest, nic, first, further=further, more=self.filters(),
                      incoming=f"unix:{paths['incoming']}" if role == "secondary" else None)
 
@@ -220,9 +222,10 @@ class PluginHost(Host):
         eventually(lambda: os.path.exists(self.proxy.path("monitor")) or self.ended(), f"{name} is up")
 
 
-# What the proxies of the pairs are: processes, or plugins.
-ARE_PLUGINS = os.environ.get("COLO_PROXY_HOSTS") == "plugin"
-HOST = PluginHost if ARE_PLUGINS else Host
+# What the proxies of the pairs are: processes, plugins, or processes at the filters of QEMUs that keep their netdevs.
+KIND = os.environ.get("COLO_PROXY_HOSTS", "process")
+ARE_PLUGINS = KIND == "plugin"
+HOST = {"process": Host, "plugin": PluginHost, "filters": RedirectingHost}[KIND]
 
 
 class Pair:
