@@ -136,9 +136,10 @@ void ColoControl::look_at_filters(const Json& objects, Done done) {
     execute_all(*qmp_, requests, kPatience, [this, paths, done = std::move(done)](const QmpResults& results) {
         for (size_t i = 0; i < paths.size(); ++i) {
             if (results[i].failure) return done(told(results[i].failure->description));
-            if (results[i].value == "on") filters_.push_back(paths[i]);
+            if (results[i].value != "on") return done(told(paths[i] + " is off: frames would go past us"));
         }
-        done(filters_.empty() ? std::optional(told("its filter-redirectors are off")) : std::nullopt);
+        filters_ = paths;
+        done(std::nullopt);
     });
 }
 

@@ -32,7 +32,7 @@ struct ColoSettings {
     /// let_migration_finish() on and to begin with: a guest that writes faster than this allows for
     /// is given more and more of it.
     uint32_t downtime_limit_ms = 20;
-    /// The VM's frames come to us by QEMU's filters: some that are on have to be there.
+    /// The VM's frames come to us by QEMU's redirectors and mirrors: they have to be there, and on.
     bool is_redirected = false;
 };
 
@@ -96,8 +96,8 @@ class ColoControl final : private Qmp::Observer {
     /// Breaks a migration channel QEMU is stuck in. Nothing to break is no error.
     void yank(Done done);
     void query_running(Running running);
-    /// A secondary that goes on alone switches its filters off, all of them: those that were on at set_up()
-    /// and lead frames elsewhere are switched on again. Nothing to do is no error.
+    /// A secondary that goes on alone switches its filters off, all of them: redirectors and mirrors of set_up() are
+    /// switched on again. Nothing to do is no error.
     void redirect(Done done);
     /// After COLO: the VM is as one that never was in it, and can be migrated or protected again.
     void clear_up(Done done);
@@ -133,7 +133,7 @@ class ColoControl final : private Qmp::Observer {
     const std::string who_;
     ColoControl::Observer& observer_;
     const std::unique_ptr<Qmp> qmp_;
-    std::vector<std::string> filters_;  ///< paths of those that were on at set_up()
+    std::vector<std::string> filters_;  ///< paths of redirectors and mirrors; of a VM that is redirected
     Timer poll_;
     Progress progress_;
     bool nears_its_end_ = false;

@@ -332,7 +332,7 @@ TEST_F(ProtectedVmTest, ASecondaryWhoseFiltersAreOffIsNoPartner) {
     Proxy& primary = redirected_proxy("a", Role::kPrimary);
     Proxy& secondary = redirected_proxy("b", Role::kSecondary);
     secondary.qemu.set("qom-get /objects/out status", "off");
-    start_until("secondary's QEMU: its filter-redirectors are off", primary);
+    start_until("secondary's QEMU: /objects/out is off", primary);
     EXPECT_EQ(primary.mode(), "idle");
 }
 
