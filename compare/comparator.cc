@@ -2,6 +2,8 @@
 #include "compare/comparator.h"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "packet/checksum.h"
@@ -624,6 +626,15 @@ bool Comparator::remove_rule(const std::string& id, Time now) {
     rule_removed_ = true;
     context_.ask(Reason::kPolicyChange, nullptr, std::nullopt);
     return true;
+}
+
+void Comparator::set_max_connections(uint32_t max_connections) {
+    try {
+        table_.set_max_flows(max_connections);
+    } catch (const std::exception&) {  // bad_alloc, length_error
+        throw std::invalid_argument("there is no memory for " + std::to_string(max_connections) + " connections");
+    }
+    config_.max_connections = max_connections;
 }
 
 // --- Looking in ----------------------------------------------------------------------------------

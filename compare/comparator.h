@@ -105,7 +105,10 @@ class Comparator {
     const HoldTimes& hold_times() const { return room_.hold_times(); }
     /// Frames held of flows that could not be tracked.
     size_t untracked_held() const { return untracked_.size(); }
+    /// All but max_connections may be changed through it.
     ComparatorConfig& config() { return config_; }
+    /// Throws std::invalid_argument where there is no memory for so many.
+    void set_max_connections(uint32_t max_connections);
     /// The delta of a flow, where it is known.
     std::optional<SeqDelta> delta_of(const FlowKey& key);
     /// The flow at a slab position at or behind `cursor`, which moves behind it. For paging listings.

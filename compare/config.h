@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What can be set, with the defaults of the field (QEMU's where QEMU has the option). All of it but
-// max_connections may be changed while frames flow.
+// What can be set, with the defaults of the field (QEMU's where QEMU has the option). All of it may be
+// changed while frames flow, max_connections by the comparator (set_max_connections).
 #pragma once
 
 #include <cstdint>

@@ -78,6 +78,8 @@ class FlowMapper {
         : learning_(learning), table_(max_flows, hash, counters_), pool_(pool) {}
     FlowMapper(const FlowMapper&) = delete;
     FlowMapper& operator=(const FlowMapper&) = delete;
+    /// From now on; flows that are above it go as others do.
+    void set_max_flows(uint32_t max_flows) { table_.set_max_flows(max_flows); }
 
     // --- Frames. Input is handed in before the output that it causes. Time never runs backwards.
 

@@ -13,8 +13,13 @@ uint32_t whole_seconds(Time now) {
 
 FlowTable::FlowTable(uint32_t max_flows, const FlowHash& hash)
     : max_flows_(max_flows), hash_(hash), index_(0, IndexHash{this}, IndexEqual{this}) {
-    // Address space for all, so that flows never move; memory comes with the first touch.
+    set_max_flows(max_flows);
+}
+
+/// Address space for all, so that flows do not move while frames pass; memory comes with the first touch.
+void FlowTable::set_max_flows(uint32_t max_flows) {
     slab_.reserve(max_flows);
+    max_flows_ = max_flows;
 }
 
 Flow* FlowTable::create(const FlowKey& key, Phase phase, Time now) {

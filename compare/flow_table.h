@@ -32,6 +32,9 @@ class FlowTable {
     /// Throws std::bad_alloc / std::length_error when the slab's address space cannot be had.
     FlowTable(uint32_t max_flows, const FlowHash& hash);
 
+    /// Between calls, as flows may move. Those that are above it go as others do. Throws as the constructor.
+    void set_max_flows(uint32_t max_flows);
+
     Flow* find(const FlowKey& key);
     /// A new flow; evicts one when the table is full. Null when every flow has to stay.
     Flow* create(const FlowKey& key, Phase phase, Time now);

@@ -41,6 +41,7 @@ class MappingTable {
     /// A new flow; evicts one when the table is full. Null when every flow has to stay. Evicting
     /// looks at mappings as they are in `epoch`.
     MappedFlow* create(const FlowKey& key, const FlowMapping& mapping, Time now);
+    void set_max_flows(uint32_t max_flows) { max_flows_ = max_flows; }
     bool is_full() const { return size() >= max_flows_; }
     void erase(MappedFlow& flow);
     /// After the mapping has changed.

@@ -48,6 +48,8 @@ class SecondaryPath final : private NeighbourSink, private FlowFeedSink {
                   FlowMapper& mapper, Announcer& announcer, Outside& outside);
     SecondaryPath(const SecondaryPath&) = delete;
     SecondaryPath& operator=(const SecondaryPath&) = delete;
+    /// The mapper's are its owner's.
+    void set_max_flows(uint32_t max_flows) { feed_.set_max_flows(max_flows); }
 
     /// A frame that the primary's VM has got, too.
     void from_peer(Frame&& frame, Time now);

@@ -22,6 +22,7 @@ constexpr std::string_view kMade = "COLO_CHECKPOINT";
 constexpr std::string_view kWanted = "DO_CHECKPOINT";
 
 constexpr uint64_t kMostMs = UINT32_MAX;
+constexpr uint64_t kMostConnections = 100'000'000;
 
 uint64_t ms_of(Time time) { return static_cast<uint64_t>(time / milliseconds(1)); }
 
@@ -61,7 +62,7 @@ ComparatorConfig read_config(OptionReader& options) {
         options.take_uint("max_queue_size", config.max_queue_frames, 1, UINT32_MAX));
     config.max_queue_bytes = options.take_uint("max-queue-bytes", config.max_queue_bytes, 1, UINT64_MAX);
     config.max_connections = static_cast<uint32_t>(
-        options.take_uint("max-connections", config.max_connections, 1, 100'000'000));
+        options.take_uint("max-connections", config.max_connections, 1, kMostConnections));
     config.on_divergence = kOnDivergence.read<OnDivergence>(options);
     config.icmp_errors = kIcmpErrors.read<IcmpErrorPolicy>(options);
     config.arp = kArp.read<ArpPolicy>(options);
@@ -345,7 +346,10 @@ std::vector<Property> ColoCompare::properties() {
              comparator_->config().max_queue_bytes = uint_of(value, 1, UINT64_MAX);
          }},
         {"max-connections", "uint32",
-         [this] { return Value(uint64_t{comparator_->config().max_connections}); }},
+         [this] { return Value(uint64_t{comparator_->config().max_connections}); },
+         [this](const Value& value) {
+             comparator_->set_max_connections(static_cast<uint32_t>(uint_of(value, 1, kMostConnections)));
+         }},
         policy(kOnDivergence, &ComparatorConfig::on_divergence),
         policy(kIcmpErrors, &ComparatorConfig::icmp_errors),
         policy(kArp, &ComparatorConfig::arp),

@@ -76,7 +76,9 @@ std::string name_of(const FlowKey& key, const std::array<uint8_t, 16>& address, 
     if (key.kind == KeyKind::kEthernet) return mac_text(address.data());
     const bool ipv6 = key.kind == KeyKind::kIpv6;
     const std::string host = ipv6 ? ipv6_text(address.data()) : ipv4_text(address.data());
-    if (!key.has_ports()) return host;
+    // Those of a fragment, or of what is cut, are not known.
+    const bool has_none = key.guest_port == 0 && key.peer_port == 0;
+    if (!key.has_ports() || has_none) return host;
     return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 

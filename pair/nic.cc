@@ -53,12 +53,12 @@ void Nic::become_secondary() {
     touched();
 }
 
-/// The table's size is that of its beginning.
 void Nic::configure(const ComparatorConfig& config) {
+    if (mapper_) mapper_->set_max_flows(config.max_connections);
+    if (secondary_) secondary_->set_max_flows(config.max_connections);
     if (!primary_) return;
-    const uint32_t max_connections = primary_->comparator().config().max_connections;
+    primary_->comparator().set_max_connections(config.max_connections);
     primary_->comparator().config() = config;
-    primary_->comparator().config().max_connections = max_connections;
 }
 
 void Nic::take_over() {

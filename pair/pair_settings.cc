@@ -54,9 +54,16 @@ std::vector<Property> PairSettings::properties(std::function<void()> changed) {
         time_property("fence-deadline", fence_deadline, 1),
     };
     for (Property& property : all) {
-        property.set = [set = property.set, changed](const Value& value) {
+        property.set = [get = property.get, set = property.set, changed](const Value& value) {
+            const Value before = get();
             set(value);
-            changed();
+            try {
+                changed();
+            } catch (...) {
+                set(before);
+                changed();
+                throw;
+            }
         };
     }
     return all;

@@ -37,6 +37,8 @@ void PairStart::inspect_ours() {
 void PairStart::inspect_theirs() {
     step_ = "looking at the secondary's QEMU";
     LinkSession* session = context_.link.session();
+    std::array<uint8_t, 4> nics;
+    store_be32(nics.data(), static_cast<uint32_t>(context_.nics.all().size()));
     const auto procedure = static_cast<uint32_t>(PeerProcedure::kInspect);
     const auto answer = guard_.wrap([this](const LinkStatus& status, Bytes payload) {
         if (!status.ok()) return fail(status.text);
@@ -45,7 +47,7 @@ void PairStart::inspect_theirs() {
             return fail("what the secondary says of its QEMU is refused: " + *problem);
         check(std::get<VmFacts>(decoded));
     });
-    if (!session || !session->call(procedure, 0, {}, answer)) fail("the secondary is gone");
+    if (!session || !session->call(procedure, 0, nics, answer)) fail("the secondary is gone");
 }
 
 void PairStart::check(const VmFacts& theirs) {

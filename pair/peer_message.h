@@ -21,7 +21,7 @@ enum class PeerProcedure : uint32_t {
     kStandDown = 4,       ///< the sender's operator wants its VM to go on alone
     kRefusal = 5,         ///< the answer to that, when it is no: text, why
     kWantsCheckpoint = kWantsCheckpointMessage,
-    kInspect = 16,        ///< CALL, of the primary: the secondary's VmFacts
+    kInspect = 16,        ///< CALL, of the primary: u32be, how many NICs it has; the secondary's VmFacts
     kPrepare = 17,        ///< CALL, of the primary: its QEMU is to await COLO; u32be ms, the longest
                           ///< time between two checkpoints
 };

@@ -50,6 +50,7 @@ ProtectedVm::ProtectedVm(FilterHost& host, ProtectedVmOptions options)
       link_(host.loop(), host.pool(), options_.link, *this),
       qemu_(host.loop(), to_string(role_), options_.make_qmp, *this),
       context_{host.loop(), nics_, link_, qemu_, settings_},
+      max_interval_(settings_.max_interval),
       wants_start_(options_.starts) {
     identity_.process = random_id();
 }
@@ -59,6 +60,8 @@ ProtectedVm::~ProtectedVm() = default;
 // --- The object ----------------------------------------------------------------------------------
 
 void ProtectedVm::complete() {
+    if (options_.survival.is_automatic && options_.survival.fence_command.empty())
+        log_warning(kId, "--failover auto without --fence: nobody goes on without being told to");
     for (const auto& names : options_.nics) open_nic(names);
     link_.set_identity(identity_);
     link_.set_times(settings_.heartbeat, settings_.link_deadline);
@@ -93,8 +96,10 @@ std::vector<Property> ProtectedVm::properties() {
     return settings_.properties([this] { settings_changed(); });
 }
 
-/// QEMU's own timer gets its new value with the next checkpoint that is asked for.
+/// QEMU's own timer gets its new value with a checkpoint.
 void ProtectedVm::settings_changed() {
+    const bool is_news = std::exchange(max_interval_, settings_.max_interval) != settings_.max_interval;
+    if (is_news && primary_ && primary_->is_in_lockstep()) request(Reason::kPolicyChange);
     nics_.each([this](Nic& nic) { nic.configure(settings_.compare); });
     if (primary_) primary_->configure(settings_.policy);
     link_.set_times(settings_.heartbeat, settings_.link_deadline);
@@ -321,7 +326,7 @@ void ProtectedVm::peer_said(PeerProcedure procedure, Bytes payload) {
 bool ProtectedVm::peer_called(const ControlHeader& header, Bytes payload) {
     switch (static_cast<PeerProcedure>(header.procedure)) {
         case PeerProcedure::kInspect:
-            inspect_for(header.serial);
+            inspect_for(header.serial, payload);
             return true;
         case PeerProcedure::kPrepare:
             prepare_for(header.serial, payload);
@@ -354,10 +359,14 @@ void ProtectedVm::stand_by() {
     nics_.each([](Nic& nic) { nic.become_secondary(); });
 }
 
-void ProtectedVm::inspect_for(uint32_t serial) {
+void ProtectedVm::inspect_for(uint32_t serial, Bytes payload) {
+    if (payload.size() != 4) return reply(serial, "malformed");
     if (role_ != Role::kSecondary) return reply(serial, "this is no secondary any more");
     if (situation_ != Situation::kStandby) return reply(serial, std::string("it is ") + mode());
     if (options_.incoming_path.empty()) return reply(serial, "no --incoming was given");
+    if (const uint32_t theirs = load_be32(payload.data()); theirs != nics_.all().size())
+        return reply(serial, "the primary has " + std::to_string(theirs) + " NICs, the secondary " +
+                                 std::to_string(nics_.all().size()));
     if (const auto missing = nics_.missing_vm(); !missing.empty())
         return reply(serial, "no VM: QEMU's netdev has not connected to " + missing);
     if (!qemu_.is_ready()) return reply(serial, "the secondary's QEMU does not answer: " + qemu_.problem());
@@ -426,6 +435,8 @@ std::string ProtectedVm::why_not_start() const {
 
 void ProtectedVm::start(Answer answer) {
     if (const std::string why = why_not_start(); !why.empty()) return answer(why);
+    if (situation_ == Situation::kPaired && survival_->state() != Failover::State::kProtected)
+        return answer("the pair is broken (peer: " + peer_state_ + "), and it is not decided who goes on: colo-proxy-failover");
     if (situation_ == Situation::kPaired && !peer_is_to_confirm_) return answer(std::nullopt);
     if (situation_ == Situation::kStarting && !start_) {
         survival_->leave();
@@ -435,8 +446,7 @@ void ProtectedVm::start(Answer answer) {
     if (situation_ == Situation::kStarting || situation_ == Situation::kPaired) return;
     peer_is_ours_ = link_.peer().has_value();
     renew_survival();
-    secondary_.reset();  // of the pair that this VM has survived
-    primary_.reset();
+    forget_last_pair();
     PairStart::Owner& owner = *this;
     start_ = std::make_unique<PairStart>(context_, "unix:" + options_.migrate_path, options_.disk_is_external, owner);
     starts_again_ = false;
@@ -447,6 +457,13 @@ void ProtectedVm::start(Answer answer) {
         situation_ = resting_;
         end_start(error.what());
     }
+}
+
+/// That this VM has survived; its figures stay.
+void ProtectedVm::forget_last_pair() {
+    checkpoints_ = status().checkpoints;
+    secondary_.reset();
+    primary_.reset();
 }
 
 void ProtectedVm::drop_start() {
@@ -605,8 +622,6 @@ void ProtectedVm::gone_on(const std::string& problem) {
     end_confirming();
     const std::string alone = problem.empty() ? "the VM runs alone" : "the VM runs alone, past us: " + problem;
     set_mode(resting_, resting_ == Situation::kIdle ? "stopped" : alone);
-    for (size_t i = 0; primary_ && i < kReasons; ++i)
-        checkpoints_[i] += primary_->policy().counters().by_reason[i];
     set_pair(0);
     peer_is_ours_ = false;
     qemu_.clear_up([](const std::optional<std::string>& error) {

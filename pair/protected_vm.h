@@ -154,10 +154,11 @@ class ProtectedVm final : public Object,
     bool is_of_our_pair(const PeerIdentity& peer) const;
     void set_pair(uint64_t process);
     void violated(const std::string& what);
-    void inspect_for(uint32_t serial);
+    void inspect_for(uint32_t serial, Bytes payload);
     void prepare_for(uint32_t serial, Bytes payload);
     void reply(uint32_t serial, const std::optional<std::string>& error, Bytes payload = {});
     void begin_incoming(std::unique_ptr<Stream> stream);
+    void forget_last_pair();
     void drop_start();
     void end_start(const std::optional<std::string>& error);
     void peer_has_confirmed();
@@ -190,6 +191,7 @@ class ProtectedVm final : public Object,
     bool peer_is_ours_ = false;      ///< whoever is connected is of our pair, or may become so
     std::string peer_state_ = "none";
     uint32_t last_epoch_ = 0;        ///< that this VM was part of
+    Time max_interval_;              ///< as QEMU knows it, or will
     bool has_gap_ = false;           ///< frames went past us since the last checkpoint
     std::array<uint64_t, kReasons> checkpoints_{};  ///< of earlier pairs
 

@@ -182,9 +182,13 @@ void Survival::answer_operator(const std::optional<std::string>& error) {
 }
 
 void Survival::run_fence() {
-    log_info(kWhat, "the fence command runs");
+    log_notice(kWhat, "the fence command runs");
     fence_->run(context_.settings.fence_deadline, [this](const std::string& why_not) {
-        log_info(kWhat, why_not.empty() ? "the peer is fenced" : "the fence command failed: " + why_not);
+        if (why_not.empty()) {
+            log_notice(kWhat, "the peer is fenced");
+        } else {
+            log_error(kWhat, "the fence command failed: " + why_not + "; colo-proxy-failover with force decides");
+        }
         failover_.fence_ended(why_not.empty());
         set_timer();
     });

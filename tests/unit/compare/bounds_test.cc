@@ -45,6 +45,20 @@ TEST(TableFull, OutputOfUntrackedFlowsIsHeldAndACheckpointAskedForOnce) {
     EXPECT_EQ(rig.comparator().untracked_held(), 0u);
 }
 
+TEST(TableFull, TableMayGrowWhileFramesFlow) {
+    CompareRig rig(flows(1));
+    const Tcp a{.guest_port = 81, .name = "a "};
+    const Tcp b{.guest_port = 82, .name = "b "};
+    rig.open(a);
+    rig.p(a, ". 1:11(10) ack 1");
+    rig.comparator().set_max_connections(100);
+    rig.open(b);
+    rig.s(a, ". 1:11(10) ack 1");
+    rig.both(b, ". 1:11(10) ack 1");
+    EXPECT_EQ(rig.released(), (Names{"a . 1:11(10) ack 1", "b . 1:11(10) ack 1"}));
+    EXPECT_EQ(rig.requests(), Names{});
+}
+
 TEST(TableFull, UntrackedOutputIsNeverOvertaken) {
     CompareRig rig(flows(1));
     const Tcp a{.guest_port = 81, .name = "a "};

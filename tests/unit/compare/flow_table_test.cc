@@ -68,6 +68,19 @@ TEST(FlowTableTest, FullOfLiveFlowsItTakesNoMore) {
     EXPECT_EQ(table.size(), 2u);
 }
 
+TEST(FlowTableTest, ItsSizeMayChange) {
+    Table table(2);
+    for (uint32_t number : {1, 2}) table.create(number);
+    table.set_max_flows(1000);
+    for (uint32_t number = 3; number <= 1000; ++number) ASSERT_NE(table.create(number), nullptr);
+    EXPECT_EQ(table.create(1001), nullptr);
+    for (uint32_t number = 1; number <= 1000; ++number) ASSERT_NE(table.find(number), nullptr) << number;
+    table.set_max_flows(1);
+    EXPECT_EQ(table.create(1001), nullptr);
+    EXPECT_EQ(table.size(), 1000u);
+    EXPECT_THROW(table.set_max_flows(UINT32_MAX), std::exception);
+}
+
 TEST(FlowTableTest, EvictsOldestClosingThenHalfOpenThenDatagram) {
     Table table(6);
     table.create(1, Phase::kDatagram);

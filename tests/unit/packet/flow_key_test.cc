@@ -121,6 +121,7 @@ TEST(FlowKeyTest, NamesAreForReports) {
         {v6().udp(53, 5000), "udp", "[2001:db8::1]:53", "[2001:db8::2]:5000"},
         {v4().echo(8, 1, 1), "icmp", "10.0.0.1", "10.0.0.2"},
         {v6().echo(128, 1, 1), "icmpv6", "2001:db8::1", "2001:db8::2"},
+        {v4().protocol(17), "udp", "10.0.0.1", "10.0.0.2"},  // too short for ports
         {v4().protocol(132), "ip-132", "10.0.0.1", "10.0.0.2"},
         {FrameBuilder().ethernet(ether_type::kArp), "eth-0806", "52:54:00:12:34:56",
          "52:55:0a:00:02:02"},

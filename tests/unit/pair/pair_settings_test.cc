@@ -47,6 +47,18 @@ TEST(PairSettings, TellThatTheyHaveChanged) {
     EXPECT_EQ(changes, static_cast<int>(kDefaults.size()));
 }
 
+TEST(PairSettings, ChangeThatFailsIsTakenBack) {
+    PairSettings settings;
+    const auto changed = [&] {
+        if (settings.compare.max_connections == 7) throw std::invalid_argument("no memory");
+    };
+    for (const Property& property : settings.properties(changed)) {
+        if (property.name != "max-connections") continue;
+        EXPECT_THROW(property.set(uint64_t{7}), std::invalid_argument);
+    }
+    EXPECT_EQ(values(settings), kDefaults);
+}
+
 TEST(PairSettings, RefuseWhatMakesNoSense) {
     for (const char* text : {"", "heartbeat", "heartbeat=", "heartbeat=0", "heartbeat=-1", "heartbeat=1s",
                              "heartbeat=4294967296", "max-connections=4294967296", "nothing=1", "=1"}) {

@@ -52,15 +52,11 @@ class Proxy {
               if (event == "COLO_PROXY_MODE") mode_reason = data["reason"];
           }) {
         describe(qemu, role);
-        const auto netdev = [&](const std::string& id) {
-            host_.add_netdev({{"type", "stream"}, {"id", id}, {"server", "on"}, {"addr.type", "unix"},
-                              {"addr.path", folder.file(name + "." + id)}});
-        };
+        files_ = folder.file(name + ".");
         const auto redirected = [&](const std::string& id) {
-            host_.adopt(std::make_unique<NetdevRedirected>(loop, host_.pool(), id, folder.file(name + "." + id),
-                                                           folder.file(name + "." + id + "-in")));
+            host_.adopt(std::make_unique<NetdevRedirected>(loop, host_.pool(), id, files_ + id, files_ + id + "-in"));
         };
-        for (const char* id : {"vm", "up"}) is_redirected ? redirected(id) : netdev(id);
+        for (const char* id : {"vm", "up"}) is_redirected ? redirected(id) : add_netdev(id);
         ProtectedVmOptions options;
         options.role = role;
         options.nics = {{"vm", "up"}};
@@ -79,6 +75,10 @@ class Proxy {
         qemu.set("qom-get /objects/out status", "on");
     }
 
+    void add_nic() {
+        for (const char* id : {"vm1", "up1"}) add_netdev(id);
+        vm->add_nic({"vm1", "up1"});
+    }
     /// What its QEMU has to say by now.
     void serve() {
         qemu.serve();
@@ -102,6 +102,11 @@ class Proxy {
     std::string mode_reason;
 
   private:
+    void add_netdev(const std::string& id) {
+        host_.add_netdev({{"type", "stream"}, {"id", id}, {"server", "on"}, {"addr.type", "unix"}, {"addr.path", files_ + id}});
+    }
+
+    std::string files_;
     const std::string migrate_path_;
     FilterHost host_;
     std::vector<Client> network_;
@@ -162,6 +167,22 @@ class ProtectedVmTest : public LoopTest {
         served_until([&] { return said.has_value(); });
         ASSERT_EQ(*said, "");
         served_until([&] { return secondary.mode() == "lockstep"; });
+    }
+    void checkpoint(Proxy& primary, Proxy& secondary) {
+        const auto word = [](char message) { return std::string{'\0', '\0', '\0', message}; };
+        const auto there = [&](const std::string& bytes) {
+            primary.migration->send(bytes);
+            served_until([&] { return secondary.incoming.has(bytes); });
+        };
+        const auto back = [&](const std::string& bytes) {
+            secondary.incoming.say(bytes);
+            served_until([&] { return primary.migration->has(bytes); });
+        };
+        there(word(1));
+        back(word(2));
+        there("what has changed");
+        back(word(5));
+        back(word(6));
     }
     /// By its operator; the other side resigns.
     void fail_over(Proxy& survivor) {
@@ -289,6 +310,46 @@ TEST_F(ProtectedVmTest, InputStopsBeforeTheMigrationMayFinish) {
     served_until([&] { return limit().find("\"downtime-limit\":20}") != std::string::npos; });
     load(secondary);
     served_until([&] { return primary.mode() == "lockstep"; });
+}
+
+TEST_F(ProtectedVmTest, CheckpointsOfAPairThatIsOverCountOnce) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    const auto manual = [&] { return primary.vm->status().checkpoints[static_cast<size_t>(Reason::kManual)]; };
+    primary.vm->ask_for_checkpoint(Reason::kManual);
+    checkpoint(primary, secondary);
+    served_until([&] { return manual() == 1; });
+    fail_over(primary);
+    EXPECT_EQ(manual(), 1u);
+    start_until("no secondary", primary);
+    EXPECT_EQ(manual(), 1u);
+}
+
+TEST_F(ProtectedVmTest, LongestIntervalIsToldToQemuAtOnce) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    primary.set("max-interval", 700);
+    served_until([&] { return primary.qemu.told.back() == "migrate-set-parameters {\"x-checkpoint-delay\":700}"; });
+    checkpoint(primary, secondary);
+    served_until([&] { return primary.vm->status().checkpoints[static_cast<size_t>(Reason::kPolicyChange)] == 1; });
+}
+
+TEST_F(ProtectedVmTest, StartWithoutASecondaryThatWasThereIsRefused) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    secondary.vm->part("its host is switched off");
+    served_until([&] { return primary.vm->status().peer == "lost"; });
+    EXPECT_THAT(start(primary), HasSubstr("the pair is broken (peer: lost)"));
+}
+
+TEST_F(ProtectedVmTest, SecondaryWithAnotherNumberOfNicsIsRefused) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    secondary.add_nic();
+    start_until("the primary has 1 NICs, the secondary 2", primary);
 }
 
 TEST_F(ProtectedVmTest, SurvivorThatIsStartedInVainIsUnprotectedAllTheWhile) {
