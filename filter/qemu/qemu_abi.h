@@ -72,6 +72,7 @@ COLO_QEMU_IMPORT NetClientState* qemu_find_netdev(const char* id);
 COLO_QEMU_IMPORT NetClientState* qemu_get_peer(NetClientState*, int queue);
 COLO_QEMU_IMPORT ssize_t qemu_netfilter_pass_to_next(NetClientState* sender, unsigned flags, const iovec*, int,
                                                      void* filter);
+COLO_QEMU_IMPORT bool qemu_has_vnet_hdr(NetClientState*);
 COLO_QEMU_IMPORT void qemu_set_vnet_hdr_len(NetClientState*, int);
 /// Not in 7.2.
 COLO_QEMU_IMPORT int qemu_get_vnet_hdr_len(NetClientState*);

@@ -36,6 +36,7 @@ std::vector<Import> imports() {
         COLO_IMPORT(qemu_del_vm_change_state_handler),
         COLO_IMPORT(qemu_find_netdev),
         COLO_IMPORT(qemu_get_peer),
+        COLO_IMPORT(qemu_has_vnet_hdr),
         COLO_IMPORT(qemu_netfilter_pass_to_next),
         COLO_IMPORT(qemu_set_vnet_hdr_len),
         COLO_IMPORT(qmp_commands),

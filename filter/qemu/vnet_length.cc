@@ -16,6 +16,10 @@ namespace {
 constexpr size_t kFirst = 256 / sizeof(int);
 constexpr size_t kLast = 512 / sizeof(int);
 
+/// virtio_net_hdr, which a tap begins with, and virtio_net_hdr_mrg_rxbuf.
+constexpr int kShort = 10;
+constexpr int kLong = 12;
+
 std::vector<int> ints_of(NetClientState* netdev) {
     const size_t size = std::min(malloc_usable_size(netdev) / sizeof(int), kLast);
     std::vector<int> all(size);
@@ -23,20 +27,27 @@ std::vector<int> ints_of(NetClientState* netdev) {
     return all;
 }
 
-/// QEMU 7.2 can set the length, and not say it: whatever follows two settings is it. A netdev without
-/// vnet headers takes no setting.
+/// No card has set it yet, or ever will (one without offloads): QEMU takes no 0, and ends itself.
+void set_back(NetClientState* netdev, size_t place, int length) {
+    qemu_set_vnet_hdr_len(netdev, length > 0 ? length : kShort);
+    if (length == 0) std::memcpy(reinterpret_cast<uint8_t*>(netdev) + place * sizeof(int), &length, sizeof length);
+}
+
+/// QEMU 7.2 can set the length, and not say it: whatever follows two settings is it. Not of a netdev without vnet
+/// headers: a tap would write them from then on.
 std::optional<size_t> find_place(NetClientState* netdev) {
+    if (!qemu_has_vnet_hdr(netdev)) return std::nullopt;
     const std::vector<int> before = ints_of(netdev);
-    qemu_set_vnet_hdr_len(netdev, 10);
+    qemu_set_vnet_hdr_len(netdev, kShort);
     const std::vector<int> first = ints_of(netdev);
-    qemu_set_vnet_hdr_len(netdev, 12);
+    qemu_set_vnet_hdr_len(netdev, kLong);
     const std::vector<int> second = ints_of(netdev);
-    std::optional<size_t> found;
     for (size_t i = kFirst; i < before.size(); ++i) {
-        if (first[i] == 10 && second[i] == 12) found = i;
+        if (first[i] != kShort || second[i] != kLong) continue;
+        set_back(netdev, i, before[i]);
+        return i;
     }
-    if (found) qemu_set_vnet_hdr_len(netdev, before[*found]);
-    return found;
+    return std::nullopt;
 }
 
 }  // namespace

@@ -72,30 +72,32 @@ def exchange(ends, done):
         select.select([end.socket for end in ends], [], [], 0.05)
 
 
-class PluginCase(Case):
-    def setUp(self):
-        super().setUp()
-        self.a, self.b = End(self), End(self)
-        self.process = None
+class Machine:
+    """One QEMU of a test case's. `name` is that of its monitor."""
 
-    def command(self, *arguments):
+    def __init__(self, case, name="qmp"):
+        self.case, self.name = case, name
+        self.a, self.b = End(case), End(case)
+        self.process = self.qmp = None
+
+    def command(self):
         hub = sum((["-netdev", f"hubport,id=port{n},hubid=0,netdev={n}"] for n in "ab"), [])
-        return [QEMU, "-machine", "none", "-nodefaults", "-display", "none", "-qmp",
-                f"unix:{self.path('qmp')},server=on,wait=off", *self.a.netdev("a"), *self.b.netdev("b"), *hub,
-                "-plugin", PLUGIN, *arguments]
+        return ["-machine", "none", *self.a.netdev("a"), *self.b.netdev("b"), *hub]
 
     def start(self, *arguments, **keywords):
-        """The QEMU, and its monitor."""
         environment = dict(os.environ, MALLOC_PERTURB_="0", G_SLICE="always-malloc")
-        if PRELOAD:
-            environment["LD_PRELOAD"] = PRELOAD
-        self.process = subprocess.Popen(self.command(*arguments), cwd=self.folder, stdin=subprocess.DEVNULL,
+        preload = [library for library in (PRELOAD, keywords.pop("preload", "")) if library]
+        if preload:
+            environment["LD_PRELOAD"] = ":".join(preload)
+        command = [QEMU, "-nodefaults", "-display", "none", "-qmp", f"unix:{self.case.path(self.name)},server=on,wait=off",
+                   *self.command(), "-plugin", PLUGIN, *arguments]
+        self.process = subprocess.Popen(command, cwd=self.case.folder, stdin=subprocess.DEVNULL,
                                         pass_fds=[end.qemus.fileno() for end in (self.a, self.b)], env=environment,
                                         **keywords)
-        self.addCleanup(self.end)
-        self.qmp = Qmp(self.path("qmp"))
-        self.addCleanup(self.qmp.close)
-        return self.qmp
+        self.case.addCleanup(self.end)
+        self.qmp = Qmp(self.case.path(self.name))
+        self.case.addCleanup(self.qmp.close)
+        return self
 
     def end(self):
         if self.process.poll() is None:
@@ -105,7 +107,20 @@ class PluginCase(Case):
     def quit(self):
         """Orderly: a crash, a leak or a report of a sanitizer's is a status."""
         self.qmp("quit")
-        self.assertEqual(self.process.wait(SECONDS), 0)
+        self.case.assertEqual(self.process.wait(SECONDS), 0)
+
+
+class PluginCase(Case):
+    def setUp(self):
+        super().setUp()
+        self.machine = Machine(self)
+        self.a, self.b = self.machine.a, self.machine.b
+
+    def start(self, *arguments, **keywords):
+        self.qmp = self.machine.start(*arguments, **keywords).qmp
+
+    def quit(self):
+        self.machine.quit()
 
     def hmp(self, line):
         return self.qmp("human-monitor-command", {"command-line": line})

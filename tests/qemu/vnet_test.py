@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Vnet headers through the plugin's filters: what a guest leaves to its card is left to the next one who knows such
+headers, and done for who does not."""
+import sys
+
+from plugin_rig import body, main
+from frames import GUEST, PEER, Connection
+from frames_test import Stream
+from tap_rig import MSS, NO_OFFLOAD, Large, TapCase, TapMachine, unavailable
+from virtio_card import MRG_RXBUF, OFFLOADS
+from wire import Wire
+
+PAYLOAD = bytes(i % 251 for i in range(4 * MSS - 100))
+SHORT, SHORT_BACK = body(1, 300), body(2, 400)  # below the tap's MTU
+DEVICE = "colo-proxy,id=c0,netdev=a,filter-id=f0"
+
+
+def chardev(name):
+    return f"chardev=socket,,id={name},,path={name},,server=on,,wait=off"
+
+
+def answer(isn=1000, ident=1):
+    return Large(GUEST, PEER, (80, 40000), isn + 1, 77_001, PAYLOAD, ident)
+
+
+def request(isn=1000, ident=1):
+    return Large(PEER, GUEST, (40000, 80), 77_001, isn + 1, PAYLOAD, ident)
+
+
+class PlainFilters(TapCase):
+    def wire(self, name):
+        wire = Wire(self.path(name))
+        self.addCleanup(wire.close)
+        return wire
+
+    def vnet_copy(self, wire, length):
+        """Of a chardev whose frames have headers."""
+        size, front = (int.from_bytes(wire.bytes(4), "big") for _ in range(2))
+        self.assertEqual(front, length)
+        data = wire.bytes(size)
+        return data[:10], data[front:]
+
+    def test_headers_are_kept_and_copies_without_any_are_cut(self):
+        """Of both lengths, as the guest's driver chooses them at run time."""
+        self.boot("-device", f"{DEVICE},role=mirror,outdev=plain,{chardev('plain')}", features=OFFLOADS)
+        self.qmp.set("/machine/peripheral/c0", "chardev", "socket,id=vnet,path=vnet,server=on,wait=off")
+        for more in ("mirror,filter-id=f1,netdev=a,outdev=vnet,vnet_hdr_support=on", "rewriter,filter-id=f2,netdev=a",
+                     "dump,filter-id=f3,netdev=a,file=dump"):
+            self.qmp.set("/machine/peripheral/c0", "add", more)
+        plain, vnet = Stream(self, "plain"), self.wire("vnet")
+        for features, length in ((OFFLOADS, 10), (OFFLOADS | MRG_RXBUF, 12)):
+            if self.card.header != length:
+                self.card.start(features)
+            for large, send, receive in ((answer(), self.card.send, self.outside.receive),
+                                         (request(), self.outside.send, self.card.receive)):
+                with self.subTest(length=length, sender=send):
+                    send(large.header, large.frame)
+                    self.check_sent(large.as_it_is(), receive)
+                    self.check_sent(large.cut(), lambda: (NO_OFFLOAD, plain.frames(1)[0]))
+                    self.check_sent(large.as_it_is(), lambda: self.vnet_copy(vnet, length))
+        self.machine.quit()
+
+    def test_a_redirector_hands_on_headers_where_it_is_told_to(self):
+        for support in ("off", "on"):
+            with self.subTest(vnet_hdr_support=support):
+                self.doCleanups()
+                self.setUp()
+                more = f"queue=rx,vnet_hdr_support={support}"
+                self.boot("-device", f"{DEVICE},role=redirector,outdev=out,{more},{chardev('out')}", features=OFFLOADS)
+                self.qmp.set("/machine/peripheral/c0", "chardev", "socket,id=in,path=in,server=on,wait=off")
+                self.qmp.set("/machine/peripheral/c0", "add",
+                             f"redirector,filter-id=f1,netdev=a,position=head,indev=in,{more}")
+                out, back = self.wire("out"), self.wire("in")
+                large = answer()
+                expected = large.as_it_is() if support == "on" else large.cut()
+                self.card.send(large.header, large.frame)
+                for _ in expected:
+                    self.hand_on(out, back, support == "on")
+                self.check_sent(expected, self.outside.receive)
+                self.machine.quit()
+
+    @staticmethod
+    def hand_on(out, back, with_header):
+        """One frame, as it is."""
+        prefix = out.bytes(8 if with_header else 4)
+        back.socket.sendall(prefix + out.bytes(int.from_bytes(prefix[:4], "big")))
+
+    def test_a_rewriter_maps_a_large_segment_and_leaves_the_rest_to_the_card(self):
+        self.boot("-device", f"{DEVICE},role=rewriter", features=OFFLOADS)
+        client, vm = Connection(1000), Connection(70_000)
+        for frame, mapped, send, receive in (
+                (client.syn(), client.syn(), self.outside.send, self.card.receive),
+                (vm.syn_ack(), vm.syn_ack(), self.card.send, self.outside.receive),
+                (client.input(0), vm.input(0), self.outside.send, self.card.receive)):
+            send(NO_OFFLOAD, frame)
+            self.check_sent([(NO_OFFLOAD, mapped)], receive)
+        self.outside.send(request().header, request().frame)
+        self.check_sent(request(70_000).as_it_is(), self.card.receive)
+        self.card.send(answer(70_000).header, answer(70_000).frame)
+        self.check_sent(answer().as_it_is(), self.outside.receive)
+        self.machine.quit()
+
+
+class Primary(TapCase):
+    def test_what_crosses_an_unprotected_primary_is_cut_both_ways(self):
+        self.boot("-device", f"{DEVICE},role=primary,link=unix:link", features=OFFLOADS)
+        self.card.send(answer().header, answer().frame)
+        self.check_sent(answer().cut(), self.outside.receive)
+        self.outside.send(request().header, request().frame)
+        self.check_sent(request().cut(), self.card.receive)
+        self.assertEqual(self.qmp.get("/objects/f0", "refused"), 0)
+        self.machine.quit()
+
+
+class Taps(TapCase):
+    """A card that sets no length of headers, and a tap that has none."""
+
+    def test_frames_pass_where_no_card_knows_headers(self):
+        for vnet in ("on", "off"):
+            with self.subTest(vnet_hdr=vnet):
+                self.doCleanups()
+                self.setUp()
+                machine = TapMachine(self, self.namespace, vnet=vnet)
+                hub = ["-netdev", "hubport,id=p,hubid=0,netdev=a", *machine.b.netdev("b"),
+                       "-netdev", "hubport,id=q,hubid=0,netdev=b"]
+                machine.boot(*hub, "-device", f"{DEVICE},role=dump,file=dump", has_card=False)
+                machine.b.send(SHORT)
+                self.check_sent([(NO_OFFLOAD, SHORT)], machine.outside.receive)
+                machine.outside.send(NO_OFFLOAD, SHORT_BACK)
+                self.check_arrived(machine.b, [SHORT_BACK])
+                machine.quit()
+
+    def test_a_virtio_card_on_a_tap_without_headers_has_no_offloads(self):
+        self.boot("-device", f"{DEVICE},role=dump,file=dump", vnet="off", features=0)
+        self.card.send(NO_OFFLOAD, SHORT)
+        self.check_sent([(NO_OFFLOAD, SHORT)], self.outside.receive)
+        self.outside.send(NO_OFFLOAD, SHORT_BACK)
+        self.check_sent([(NO_OFFLOAD, SHORT_BACK)], self.card.receive)
+        self.machine.quit()
+
+
+if __name__ == "__main__":
+    if reason := unavailable():
+        print(reason)
+        sys.exit(77)  # Meson's word for skipped
+    main()
