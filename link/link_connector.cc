@@ -31,7 +31,7 @@ void LinkConnector::connected(FileDescriptor fd, const std::string& error) {
 
 void LinkConnector::link_up(const Hello&) {
     is_up_ = true;
-    pause_ms_ = kFirstPauseMs;
+    up_since_ = loop_.now();
     told_.clear();
     owner_.link_connected(*connection_);
 }
@@ -46,6 +46,8 @@ void LinkConnector::failed(const LinkStatus& why) {
 
 void LinkConnector::reconnect() {
     is_up_ = false;
+    const bool lasted = loop_.now() - up_since_ >= milliseconds(kShortestLinkMs);
+    pause_ms_ = lasted ? kFirstPauseMs : std::min(pause_ms_, kShortestLinkMs);
     later();
 }
 

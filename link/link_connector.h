@@ -37,6 +37,9 @@ class LinkConnector final : private LinkUser {
 
     static constexpr unsigned kFirstPauseMs = 100;
     static constexpr unsigned kLongestPauseMs = 5000;
+    /// A link that was up for less was none: the peer greets before it refuses. What it minds may pass soon (another
+    /// peer that is about to go): pauses grow to no more than this.
+    static constexpr unsigned kShortestLinkMs = 1000;
 
   private:
     void link_up(const Hello&) override;
@@ -54,6 +57,7 @@ class LinkConnector final : private LinkUser {
     unsigned pause_ms_ = kFirstPauseMs;
     std::string told_;  ///< the failure told last
     bool is_up_ = false;
+    Time up_since_{};
     std::unique_ptr<SocketConnector> connecting_;
     SourcePtr again_;
     std::unique_ptr<LinkConnection> connection_;

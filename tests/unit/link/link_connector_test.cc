@@ -37,6 +37,21 @@ class Server final : private LinkListener::Owner {
     std::unique_ptr<LinkListener> listener_;
 };
 
+/// Greets, and ends the link.
+class Refuser final : private LinkListener::Owner {
+  public:
+    Refuser(EventLoop& loop, FramePool& pool, const LinkEndpoint& endpoint)
+        : listener_(loop, pool, endpoint, static_cast<LinkListener::Owner&>(*this)) {}
+
+  private:
+    void link_accepted(std::unique_ptr<LinkConnection> connection) override {
+        connection->session().close({LinkCode::kRefused, "there is a peer already"});
+    }
+    void link_refused(const std::string&, const LinkStatus&) override {}
+
+    LinkListener listener_;
+};
+
 class LinkConnectorTest : public ConnectionTest, public LinkConnector::Owner {
   protected:
     LinkEndpoint at_path(const char* name) const {
@@ -49,6 +64,12 @@ class LinkConnectorTest : public ConnectionTest, public LinkConnector::Owner {
         connector_ = std::make_unique<LinkConnector>(loop_, pool_, at_path("client"), owner);
     }
     void serve() { server_side_ = std::make_unique<Server>(loop_, pool_, at_path("server")); }
+    void expect_growing_pauses(const std::vector<Time>& attempts) {
+        for (size_t i = 1; i < attempts.size(); ++i) {
+            const auto pause = milliseconds(LinkConnector::kFirstPauseMs << (i - 1));
+            EXPECT_GE(attempts[i] - attempts[i - 1], pause - milliseconds(1)) << i;
+        }
+    }
     void link_connected(LinkConnection& connection) override {
         ++connected_;
         connection.session().set_user(user_);
@@ -97,12 +118,23 @@ TEST_F(LinkConnectorTest, PausesGrow) {
     });
     connect();
     until([&] { return attempts.size() == 4; });
-    for (size_t i = 1; i < attempts.size(); ++i) {
-        const auto pause = milliseconds(LinkConnector::kFirstPauseMs << (i - 1));
-        EXPECT_GE(attempts[i] - attempts[i - 1], pause - milliseconds(1)) << i;
-    }
+    expect_growing_pauses(attempts);
     EXPECT_THAT(failures_, SizeIs(1));
     EXPECT_THAT(failures_[0], HasSubstr("the other end closed it"));
+}
+
+TEST_F(LinkConnectorTest, PausesGrowWhereEachLinkIsRefusedOnceItIsUp) {
+    const Refuser refuser(loop_, pool_, at_path("server"));
+    std::vector<Time> attempts;
+    user_.on_over = [&] {
+        attempts.push_back(loop_.now());
+        connector_->reconnect();
+    };
+    connect();
+    until([&] { return attempts.size() == 4; });
+    EXPECT_EQ(connected_, 4);
+    EXPECT_EQ(user_.ending.code, LinkCode::kRefused);
+    expect_growing_pauses(attempts);
 }
 
 TEST_F(LinkConnectorTest, ALinkThatIsLostIsMadeAgain) {
