@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The monitor of `colo-proxy run`: QMP, the text monitor, `colo-proxy monitor`, OpenMetrics."""
 import json
-import re
 import socket
 import time
 import unittest
@@ -9,6 +8,7 @@ import unittest
 import program
 from frames import answer
 from hosted import HostedCase, chardev, marker, stream
+from metrics import scraped
 from qmp import PATIENCE, Lines, eventually
 
 OBJECTS = [*stream("up0"), *stream("hn0", "peer=up0"), *chardev("pri"), *chardev("sec"), *chardev("out"),
@@ -412,24 +412,9 @@ class Status(Monitored):
         self.assertEqual(status["queued"]["primary-frames"], 0)
 
 
-METRIC = re.compile(r'^(\w+)(?:\{(\w+)="([^"]*)"\})? (-?[0-9.e+]+)$')
-
-
 class Metrics(Monitored):
     def scrape(self):
-        lines = self.lines("metrics")
-        lines.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        head, _, body = lines.read_all().decode().partition("\r\n\r\n")
-        self.assertTrue(head.startswith("HTTP/1.1 200"), head)
-        self.assertIn("application/openmetrics-text", head)
-        self.assertTrue(body.endswith("# EOF\n"))
-        samples = {}
-        for line in body.splitlines():
-            if not line.startswith("#"):
-                name, _, label, value = METRIC.match(line).groups()
-                self.assertNotIn((name, label), samples)
-                samples[name, label] = float(value)
-        return samples
+        return scraped(self.lines("metrics"))
 
     def test_are_the_figures_of_query_colo_proxy(self):
         self.start("-metrics", "unix:metrics")

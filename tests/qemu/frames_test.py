@@ -3,7 +3,8 @@
 import socket
 import struct
 
-from plugin_rig import PluginCase, Qmp, QmpError, body, connected, eventually, exchange, main
+from plugin_rig import PluginCase, QmpError, body, connected, eventually, exchange, main
+from frames import Connection
 
 DEVICE = "colo-proxy,id=c0,netdev=a,filter-id=f0"
 
@@ -110,6 +111,25 @@ class Frames(PluginCase):
         self.check_arrived(self.b, frames)
         self.quit()
 
+    def test_a_rewriter_maps_acks_and_sequence_numbers_while_it_is_on(self):
+        self.start("-device", f"{DEVICE},role=rewriter")
+        client, vm = Connection(1000), Connection(70_000)
+        self.crosses(self.a, client.syn(), self.b, client.syn())
+        self.crosses(self.b, vm.syn_ack(), self.a, vm.syn_ack())
+        self.crosses(self.a, client.input(0), self.b, vm.input(0))  # which tells the client's numbers
+        for status, told, heard in (("on", client, vm), ("off", vm, client), ("on", client, vm)):
+            with self.subTest(status):
+                self.toggle(status)
+                self.crosses(self.b, vm.output(0, b"answer"), self.a, told.output(0, b"answer"))
+                self.crosses(self.a, client.input(0, b"more", read=6), self.b, heard.input(0, b"more", read=6))
+        self.assertEqual(self.qmp.get("/objects/f0", "connections"), 1)
+        self.quit()
+
+    def crosses(self, sender, frame, receiver, expected):
+        sender.send(frame)
+        receiver.received.clear()
+        self.check_arrived(receiver, [expected])
+
 
 class Monitor(PluginCase):
     def test_it_is_listed_and_says_what_it_is(self):
@@ -174,11 +194,10 @@ class Monitor(PluginCase):
 
     def test_its_own_monitor_answers(self):
         self.start(*mirror(more=",monitor=own"))
-        own = Qmp(self.path("own"))
+        own = self.own()
         self.assertEqual([entry["name"] for entry in own("qom-list", path="/objects")], ["f0"])
         with self.assertRaisesRegex(QmpError, "quit"):
             own("quit")
-        own.close()
         self.quit()
 
 

@@ -2,7 +2,10 @@
 """Filters with role=primary|secondary, in a QEMU without a guest: what they pass, say, and refuse."""
 import json
 
-from plugin_rig import PluginCase, Qmp, QmpError, body, eventually, main
+from plugin_rig import Machine, PluginCase, QmpError, body, eventually, main
+from metrics import scraped
+from program import free_port, run
+from qmp import Lines
 
 
 def primary(more=""):
@@ -10,12 +13,18 @@ def primary(more=""):
                        f",text-monitor=text{more}"]
 
 
-class Roles(PluginCase):
-    def own(self):
-        own = Qmp(self.path("own"))
-        self.addCleanup(own.close)
-        return own
+def refusal(own):
+    """Why it does not start, once QEMU has answered for itself."""
+    def why():
+        try:
+            own("colo-proxy-start")
+        except QmpError as error:
+            return "" if "does not answer" in error.desc else error.desc
+        raise AssertionError("it has started")
+    return eventually(why, "it asks QEMU first")
 
+
+class Roles(PluginCase):
     def test_an_unprotected_primary_passes_frames_both_ways(self):
         self.start(*primary())
         for i in range(100):
@@ -69,21 +78,34 @@ class Roles(PluginCase):
         self.assertEqual((self.a.received, self.b.received), ([], []))
         self.quit()
 
-    def test_a_start_without_a_secondary_says_so(self):
-        self.start(*primary())
-        own = self.own()
-        eventually(lambda: self.refusal(own), "it asks QEMU first")
-        self.assertIn("no secondary at unix:link", self.refusal(own))
+    def test_metrics_are_served_while_frames_flow(self):
+        self.start(*primary(",metrics=unix:metrics"))
+        frames = [body(i) for i in range(200)]
+        for first in range(0, 200, 20):
+            self.a.send(*frames[first:first + 20])
+            self.b.send(*frames[first:first + 20])
+            self.assertLessEqual(self.scrape()["colo_proxy_frames_total", "passed"], first + 20)
+        self.check_arrived(self.a, frames)
+        self.check_arrived(self.b, frames)
+        status = self.own().status()
+        samples = self.scrape()
+        self.assertEqual(status["frames"]["passed"], 200)
+        for member in ("frames", "flows", "checkpoints"):
+            family = "colo_proxy_" + member + ("" if member == "flows" else "_total")
+            self.assertEqual({name: samples[family, name] for name in status[member]}, status[member])
+        self.assertEqual(samples["colo_proxy_epoch", None], status["epoch"])
+        self.assertEqual(samples["colo_proxy_mode", "idle"], 1)
         self.quit()
 
-    @staticmethod
-    def refusal(own):
-        """Once QEMU has answered for itself."""
-        try:
-            own("colo-proxy-start")
-        except QmpError as error:
-            return "" if "does not answer" in error.desc else error.desc
-        raise AssertionError("it has started")
+    def scrape(self):
+        lines = Lines(self.path("metrics"))
+        self.addCleanup(lines.close)
+        return scraped(lines)
+
+    def test_a_start_without_a_secondary_says_so(self):
+        self.start(*primary())
+        self.assertIn("no secondary at unix:link", refusal(self.own()))
+        self.quit()
 
     def test_it_can_be_deleted_and_made_again(self):
         self.start(*primary())
@@ -127,6 +149,64 @@ class Roles(PluginCase):
         self.a.send(body(1))
         self.check_arrived(self.b, [body(1)])
         self.quit()
+
+
+class Links(PluginCase):
+    """A link over TCP between two plugins, within TLS."""
+
+    def certificates(self, name, primary="127.0.0.1"):
+        made = run(["certs", self.path(name), "--primary", primary, "--secondary", "second.example"])
+        self.assertEqual((made.status, made.stderr), (0, ""))
+        return name
+
+    def both(self, primarys, secondarys, more=""):
+        """`primarys`, `secondarys`: where their certificates are. `more`: options of the primary."""
+        self.link = f"127.0.0.1:{free_port()}"
+        self.other = Machine(self, "other")
+        for machine, role, options in ((self.machine, "primary", f"tls-creds={primarys}/primary{more}"),
+                                       (self.other, "secondary", f"tls-creds={secondarys}/secondary")):
+            with open(self.path(role), "wb") as log:
+                machine.start("-device", f"colo-proxy,id=c0,netdev=a,filter-id=colo0,role={role},link={self.link},"
+                                         f"monitor=own-{role},{options}", stderr=log)
+
+    def said(self, role):
+        with open(self.path(role)) as log:
+            return log.read()
+
+    def peers(self):
+        return [machine.qmp.get("/objects/colo0", "peer") for machine in (self.machine, self.other)]
+
+    def test_it_is_up_between_certificates_of_one_authority(self):
+        self.both(*[self.certificates("pki")] * 2)
+        eventually(lambda: self.peers() == ["connected"] * 2, "they are a pair")
+        self.other.quit()
+        self.machine.quit()
+
+    def test_a_wrong_peer_is_refused_with_a_reason_that_names_it(self):
+        invalid = "the certificate of 'CN={}' is not valid"
+        other_host = "the certificate of 'CN=first.example' is not one for '127.0.0.1'"
+        not_allowed = "'CN=second.example' is not in the list of names allowed"
+        for primarys, secondarys, more, at_primary, at_secondary in (
+                ("ours", "theirs", "", invalid.format("second.example"), invalid.format("127.0.0.1")),
+                ("elsewhere", "elsewhere", "", other_host, other_host),
+                ("ours", "ours", ",tls-allow=CN=third*", not_allowed, not_allowed)):
+            with self.subTest(at_primary):
+                self.doCleanups()
+                self.setUp()
+                for name in {primarys, secondarys}:
+                    self.certificates(name, "first.example" if name == "elsewhere" else "127.0.0.1")
+                self.both(primarys, secondarys, more)
+                self.check_refused(at_primary, at_secondary)
+                self.other.quit()
+                self.machine.quit()
+
+    def check_refused(self, at_primary, at_secondary):
+        eventually(lambda: at_primary in self.said("primary"), f"the primary says {at_primary}")
+        eventually(lambda: at_secondary in self.said("secondary"), f"the secondary says {at_secondary}")
+        self.assertEqual(self.peers(), ["none", "none"])
+        why = refusal(self.own("own-primary"))
+        self.assertIn(f"no secondary at tcp:{self.link}: ", why)
+        self.assertIn(at_primary, why)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,12 @@ class PluginCase(Case):
     def quit(self):
         self.machine.quit()
 
+    def own(self, name="own"):
+        """The plugin's own monitor."""
+        own = Qmp(self.path(name))
+        self.addCleanup(own.close)
+        return own
+
     def hmp(self, line):
         return self.qmp("human-monitor-command", {"command-line": line})
 
