@@ -13,11 +13,11 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from frames import ethernet  # noqa: E402
 from program import PLUGIN, Case  # noqa: E402
-from qmp import Qmp, QmpError, connected, eventually  # noqa: E402,F401
+from qmp import PATIENCE, Qmp, QmpError, connected, eventually  # noqa: E402,F401
 from stock_qemu import QEMU  # noqa: E402,F401
 
 PRELOAD = os.environ.get("COLO_PROXY_PRELOAD", "")  # the sanitizer's library, of an instrumented plugin
-SECONDS = 60  # longer is a hang
+SECONDS = PATIENCE
 SO_SNDBUFFORCE = 32
 
 

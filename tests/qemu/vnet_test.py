@@ -172,11 +172,13 @@ class Taps(TapCase):
                 machine = TapMachine(self, self.namespace, vnet=vnet)
                 hub = ["-netdev", "hubport,id=p,hubid=0,netdev=a", *machine.b.netdev("b"),
                        "-netdev", "hubport,id=q,hubid=0,netdev=b"]
-                machine.boot(*hub, "-device", f"{DEVICE},role=dump,file=dump", has_card=False)
+                machine.boot(*hub, "-device", f"{DEVICE},role=mirror,outdev=plain,{chardev('plain')}", has_card=False)
+                copies = Stream(self, "plain")
                 machine.b.send(SHORT)
                 self.check_sent([(NO_OFFLOAD, SHORT)], machine.outside.receive)
                 machine.outside.send(NO_OFFLOAD, SHORT_BACK)
                 self.check_arrived(machine.b, [SHORT_BACK])
+                self.assertEqual(copies.frames(2), [SHORT, SHORT_BACK])
                 machine.quit()
 
     def test_a_virtio_card_on_a_tap_without_headers_has_no_offloads(self):
