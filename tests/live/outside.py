@@ -113,7 +113,7 @@ class BridgedOutside(_KernelClients):
 
     def __init__(self, uplinks):
         super().__init__()
-        self.uplinks = uplinks
+        self.taps = uplinks
         _make_bridge(self.namespace, self.BRIDGE, uplinks)
         self.set_up(self.BRIDGE)
 
@@ -126,7 +126,7 @@ class BridgedOutside(_KernelClients):
     def use(self, *names):
         """By the system call itself: no program is started while a client waits."""
         with self.namespace.inside(), socket.socket() as sock:
-            for name in self.uplinks:
+            for name in self.taps:
                 request = struct.pack("16si20x", self.BRIDGE.encode(), socket.if_nametoindex(name))
                 with contextlib.suppress(OSError):  # it is as is wanted
                     fcntl.ioctl(sock, SIOCBRADDIF if name in names else SIOCBRDELIF, request)
@@ -194,7 +194,11 @@ class UserOutside(_OnHub):
         self.hub.close()
 
 
+def can_have_taps():
+    return os.geteuid() == 0 and os.path.exists("/dev/net/tun")
+
+
 def outside(folder, uplinks):
     """The better one that can be had."""
-    kind = KernelOutside if os.geteuid() == 0 and os.path.exists("/dev/net/tun") else UserOutside
+    kind = KernelOutside if can_have_taps() else UserOutside
     return kind(folder, uplinks)
