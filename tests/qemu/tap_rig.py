@@ -15,7 +15,7 @@ from virtio_card import FIRMWARE, Card
 PACKET_VNET_HDR, SOL_PACKET = 15, 263
 LONGEST = 10 + 14 + 65536
 NO_OFFLOAD = bytes(10)
-NEEDS_CHECKSUM, GSO_TCPV4 = 1, 1
+NEEDS_CHECKSUM, GSO_TCPV4, GSO_TCPV6 = 1, 1, 4
 MSS = 1400
 RAM = "16376K"  # see RAM in tests/live/vm.py
 
@@ -31,12 +31,13 @@ class Large:
     what becomes of it, `segments`."""
 
     def __init__(self, source, destination, ports, seq, ack, payload, ident=1):
-        def segment(at, data, flags, number):
-            return tcp(source, destination, ports, seq + at, ack, flags, data, ident=ident + number)
-        whole = segment(0, payload, PSH, 0)
-        partial = ~checksum(pseudo(source, destination, TCP, len(whole) - 34)) & 0xFFFF
-        self.frame = whole[:50] + struct.pack(">H", partial) + whole[52:]
-        self.header = struct.pack("<BBHHHH", NEEDS_CHECKSUM, GSO_TCPV4, 54, MSS, 34, 16)
+        def segment(offset, data, flags, number):
+            return tcp(source, destination, ports, seq + offset, ack, flags, data, ident=ident + number)
+        whole, is_ipv6 = segment(0, payload, PSH, 0), ":" in source
+        at = 54 if is_ipv6 else 34  # of TCP
+        partial = ~checksum(pseudo(source, destination, TCP, len(whole) - at)) & 0xFFFF
+        self.frame = whole[:at + 16] + struct.pack(">H", partial) + whole[at + 18:]
+        self.header = struct.pack("<BBHHHH", NEEDS_CHECKSUM, GSO_TCPV6 if is_ipv6 else GSO_TCPV4, at + 20, MSS, at, 16)
         pieces = [payload[at:at + MSS] for at in range(0, len(payload), MSS)]
         self.segments = [segment(number * MSS, piece, PSH if number == len(pieces) - 1 else ACK, number)
                          for number, piece in enumerate(pieces)]

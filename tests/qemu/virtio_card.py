@@ -6,8 +6,8 @@ import struct
 
 from qmp import PATIENCE, connected, eventually
 
-CSUM, GUEST_CSUM, GUEST_TSO4, HOST_TSO4, MRG_RXBUF = (1 << bit for bit in (0, 1, 7, 11, 15))
-OFFLOADS = CSUM | GUEST_CSUM | GUEST_TSO4 | HOST_TSO4
+CSUM, GUEST_CSUM, GUEST_TSO4, GUEST_TSO6, HOST_TSO4, HOST_TSO6, MRG_RXBUF = (1 << bit for bit in (0, 1, 7, 8, 11, 12, 15))
+OFFLOADS = CSUM | GUEST_CSUM | GUEST_TSO4 | GUEST_TSO6 | HOST_TSO4 | HOST_TSO6
 SLOT = 4
 PORT = 0xC000  # where its registers are put
 FEATURES, QUEUE_PAGE, QUEUE_SIZE, QUEUE, NOTIFY, STATUS = 4, 8, 12, 14, 16, 18

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Vnet headers through the plugin's filters: what a guest leaves to its card is left to the next one who knows such
 headers, and done for who does not."""
+import itertools
 import os
 import subprocess
 import sys
 
 from plugin_rig import QmpError, body, eventually, main
-from frames import GUEST, PEER, Connection
+from frames import GUEST, GUEST6, PEER, PEER6, Connection
 from frames_test import Stream
 from tap_rig import MSS, NO_OFFLOAD, Large, TapCase, TapMachine, unavailable
 from virtio_card import MRG_RXBUF, OFFLOADS
@@ -22,12 +23,15 @@ def chardev(name):
     return f"chardev=socket,,id={name},,path={name},,server=on,,wait=off"
 
 
-def answer(isn=1000, ident=1):
-    return Large(GUEST, PEER, (80, 40000), isn + 1, 77_001, PAYLOAD, ident)
+def answer(isn=1000, ident=1, guest=GUEST, peer=PEER):
+    return Large(guest, peer, (80, 40000), isn + 1, 77_001, PAYLOAD, ident)
 
 
-def request(isn=1000, ident=1):
-    return Large(PEER, GUEST, (40000, 80), 77_001, isn + 1, PAYLOAD, ident)
+def request(isn=1000, guest=GUEST, peer=PEER):
+    return Large(peer, guest, (40000, 80), 77_001, isn + 1, PAYLOAD)
+
+
+FAMILIES = ({}, {"guest": GUEST6, "peer": PEER6})
 
 
 class PlainFilters(TapCase):
@@ -54,9 +58,10 @@ class PlainFilters(TapCase):
         for features, length in ((OFFLOADS | MRG_RXBUF, 12), (OFFLOADS, 10)):
             if self.card.header != length:
                 self.card.start(features)
-            for large, send, receive in ((answer(), self.card.send, self.outside.receive),
-                                         (request(), self.outside.send, self.card.receive)):
-                with self.subTest(length=length, sender=send):
+            ways = ((answer, self.card.send, self.outside.receive), (request, self.outside.send, self.card.receive))
+            for (make, send, receive), ends in itertools.product(ways, FAMILIES):
+                with self.subTest(make.__name__, length=length, **ends):
+                    large = make(**ends)
                     send(large.header, large.frame)
                     self.check_sent(large.as_it_is(), receive)
                     self.check_sent(large.cut(), lambda: (NO_OFFLOAD, plain.frames(1)[0]))
@@ -107,10 +112,11 @@ class PlainFilters(TapCase):
 class Primary(TapCase):
     def test_what_crosses_an_unprotected_primary_is_cut_both_ways(self):
         self.boot("-device", f"{DEVICE},role=primary,link=unix:link", features=OFFLOADS)
-        self.card.send(answer().header, answer().frame)
-        self.check_sent(answer().cut(), self.outside.receive)
-        self.outside.send(request().header, request().frame)
-        self.check_sent(request().cut(), self.card.receive)
+        for ends in FAMILIES:
+            self.card.send(answer(**ends).header, answer(**ends).frame)
+            self.check_sent(answer(**ends).cut(), self.outside.receive)
+            self.outside.send(request(**ends).header, request(**ends).frame)
+            self.check_sent(request(**ends).cut(), self.card.receive)
         self.assertEqual(self.qmp.get("/objects/f0", "refused"), 0)
         self.machine.quit()
 
