@@ -17,7 +17,6 @@ from qmp import PATIENCE, Qmp, QmpError, connected, eventually  # noqa: E402,F40
 from stock_qemu import QEMU  # noqa: E402,F401
 
 PRELOAD = os.environ.get("COLO_PROXY_PRELOAD", "")  # the sanitizer's library, of an instrumented plugin
-SECONDS = PATIENCE
 SO_SNDBUFFORCE = 32
 
 
@@ -61,7 +60,7 @@ class End:
 
 def exchange(ends, done):
     """Receives until `done()`; false when it does not come about."""
-    limit = time.monotonic() + SECONDS
+    limit = time.monotonic() + PATIENCE
     while True:
         for end in ends:
             end.receive_some()
@@ -102,12 +101,12 @@ class Machine:
     def end(self):
         if self.process.poll() is None:
             self.process.terminate()
-        self.process.wait(SECONDS)
+        self.process.wait(PATIENCE)
 
     def quit(self):
         """Orderly: a crash, a leak or a report of a sanitizer's is a status."""
         self.qmp("quit")
-        self.case.assertEqual(self.process.wait(SECONDS), 0)
+        self.case.assertEqual(self.process.wait(PATIENCE), 0)
 
 
 class PluginCase(Case):

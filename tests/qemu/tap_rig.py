@@ -6,7 +6,7 @@ import select
 import socket
 import struct
 
-from plugin_rig import SECONDS, Machine, PluginCase
+from plugin_rig import PATIENCE, Machine, PluginCase
 from frames import ACK, PSH, TCP, checksum, pseudo, tcp
 from kernel_switch import packet_socket
 from netns import Namespace
@@ -38,7 +38,7 @@ class Large:
         partial = ~checksum(pseudo(source, destination, TCP, len(whole) - at)) & 0xFFFF
         self.frame = whole[:at + 16] + struct.pack(">H", partial) + whole[at + 18:]
         self.header = struct.pack("<BBHHHH", NEEDS_CHECKSUM, GSO_TCPV6 if is_ipv6 else GSO_TCPV4, at + 20, MSS, at, 16)
-        pieces = [payload[at:at + MSS] for at in range(0, len(payload), MSS)]
+        pieces = [payload[begin:begin + MSS] for begin in range(0, len(payload), MSS)]
         self.segments = [segment(number * MSS, piece, PSH if number == len(pieces) - 1 else ACK, number)
                          for number, piece in enumerate(pieces)]
 
@@ -63,7 +63,7 @@ class Outside:
         self.socket = packet_socket(namespace, device)
         case.addCleanup(self.socket.close)
         self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        self.socket.settimeout(SECONDS)
+        self.socket.settimeout(PATIENCE)
 
     def send(self, header, frame):
         self.socket.send(header + frame)
