@@ -3,12 +3,11 @@
 // with a deadline; status 0 means fenced, anything else not.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "io/child_process.h"
 #include "io/event_loop.h"
 
 namespace colo {
@@ -32,20 +31,18 @@ class Fencing {
 class FenceCommand final : public Fencing {
   public:
     FenceCommand(EventLoop& loop, std::string command);
-    ~FenceCommand() override;
 
     void run(Time deadline, Done done) override;
 
   private:
-    void ended(int status);
+    void tell(const std::string& why_not);
     void too_late();
-    void kill_all();
 
     EventLoop& loop_;
     const std::string command_;
-    pid_t pid_ = 0;  ///< leads a process group; 0: none runs
     Done done_;
-    SourcePtr child_;
+    std::unique_ptr<ChildProcess> process_;  ///< the last one, if any
+    SourcePtr failed_;
     Timer deadline_;
 };
 
