@@ -6,6 +6,10 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <iterator>
 
 #include "filter/frame_queue.h"
 #include "io/socket_address.h"
@@ -274,6 +278,43 @@ TEST_F(TapNetdev, WhatADownInterfaceDoesNotTakeIsCounted) {
     settle();
     EXPECT_EQ(netdev->counters().write_errors, 1u);
     EXPECT_EQ(netdev->unsent(), 0u);
+}
+
+class TapScripts : public TapNetdev {
+  protected:
+    /// It notes its argument, and whether there is such an interface.
+    std::string script(const std::string& name, const std::string& end = "") {
+        std::ofstream(folder_.file(name)) << "#!/bin/sh\ntest -e /sys/class/net/$1 && echo " << name << " $1 >>"
+                                          << folder_.file("log") << "\n" << end;
+        chmod(folder_.file(name).c_str(), 0700);
+        return folder_.file(name);
+    }
+    std::string log() {
+        std::ifstream file(folder_.file("log"));
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+};
+
+TEST_F(TapScripts, RunWhenTheInterfaceIsThereAndBeforeItGoes) {
+    auto netdev = make("tap,id=t,vhost=off,script=" + script("up") + ",downscript=" + script("down"));
+    const std::string interface = interface_of(*netdev);
+    EXPECT_EQ(log(), "up " + interface + "\n");
+    netdev.reset();
+    EXPECT_EQ(log(), "up " + interface + "\ndown " + interface + "\n");
+}
+
+TEST_F(TapScripts, NoIsNoScriptAndThereIsNoneByDefault) {
+    for (const char* none : {"", ",script=no,downscript=no", ",script=,downscript="})
+        EXPECT_EQ(error_of(std::string("tap,id=t") + none), "no error") << none;
+}
+
+TEST_F(TapScripts, AnInterfaceWhoseScriptFailsIsAnErrorAndIsNotUndone) {
+    EXPECT_EQ(error_of("tap,id=t,ifname=colotest0,script=" + script("up", "exit 3\n") + ",downscript=" + script("down")),
+              "netdev 't': script: '" + folder_.file("up") + "' for colotest0: exit status 3");
+    EXPECT_EQ(log(), "up colotest0\n");
+    EXPECT_EQ(error_of("tap,id=t,ifname=colotest0,script=/none/up"),
+              "netdev 't': script: '/none/up' for colotest0: cannot be run: No such file or directory");
+    EXPECT_EQ(if_nametoindex("colotest0"), 0u);
 }
 
 TEST_F(TapNetdev, AnInterfaceThatIsInUseIsAnError) {
