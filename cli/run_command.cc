@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -60,8 +61,7 @@ class Run {
         std::vector<std::vector<Option>> objects;
         for (const auto& text : arguments.objects) objects.push_back(parse_options(text, kObjectImpliedKey));
         add_objects(objects, MakeOrder::kBeforeChardevs);
-        for (const auto& text : arguments.chardevs)
-            host_.add_chardev(parse_options(text, kChardevImpliedKey));
+        add_chardevs(arguments.chardevs);
         for (const auto& text : arguments.netdevs)
             host_.add_netdev(parse_options(text, kNetdevImpliedKey));
         host_.wire_netdevs();
@@ -71,6 +71,14 @@ class Run {
         for (const auto& text : arguments.monitors) monitor_.serve_text(text);
         for (const auto& text : arguments.metrics) monitor_.serve_metrics(text);
         while (!foreground_.is_stopped() && host_.is_waiting()) loop().iterate(true);
+    }
+
+    /// A client may be named before the server that it connects to.
+    void add_chardevs(const std::vector<std::string>& texts) {
+        std::vector<std::vector<Option>> chardevs;
+        for (const auto& text : texts) chardevs.push_back(parse_options(text, kChardevImpliedKey));
+        std::stable_partition(chardevs.begin(), chardevs.end(), is_server);
+        for (auto& chardev : chardevs) host_.add_chardev(std::move(chardev));
     }
 
     void add_objects(const std::vector<std::vector<Option>>& objects, MakeOrder order) {

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "filter/chardev_factory.h"
 
+#include <stdexcept>
+
 #include "filter/option_reader.h"
 #include "filter/socket_chardev.h"
 
 namespace colo {
+
+bool is_server(const std::vector<Option>& options) try {
+    return OptionReader("chardev", options).take_bool("server", false);
+} catch (const std::invalid_argument&) {
+    return false;
+}
 
 std::unique_ptr<Chardev> make_chardev(EventLoop& loop, FramePool& pool, std::vector<Option> options,
                                       const FindTls& find_tls) {

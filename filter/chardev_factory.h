@@ -22,6 +22,10 @@ inline constexpr std::string_view kChardevImpliedKey = "backend";
 /// names `who`.
 using FindTls = std::function<std::shared_ptr<TlsCredentials>(const std::string& who, const SocketOptions& socket)>;
 
+/// Whether they describe a server: of several chardevs those come first, as the others may connect to them. What is
+/// wrong with the options make_chardev() says.
+bool is_server(const std::vector<Option>& options);
+
 /// Throws std::invalid_argument or std::runtime_error that names the chardev and, where there is one, the
 /// key.
 std::unique_ptr<Chardev> make_chardev(EventLoop& loop, FramePool& pool, std::vector<Option> options,

@@ -92,7 +92,8 @@ void SocketPort::connect_failed(const std::string& error) {
     const std::string problem = "cannot connect to " + options_.name() + ": " + error;
     if (options_.reconnect_seconds == 0) {
         failure_ = problem;
-        log_error(what_, problem);
+        // By then whoever sets things up has had it from is_waiting(), and we are gone.
+        again_ = after(loop_.context(), 0, [this] { log_error(what_, failure_); });
         return;
     }
     if (std::exchange(told_, problem) != problem) {

@@ -42,6 +42,27 @@ class CommandLine(HostedCase):
                 self.assertEqual(names, {"m0", "comp0", "iothread1"})
                 self.assertEqual(proxy.stop(), 0, proxy.messages())
 
+    def test_a_client_may_stand_before_its_server(self):
+        port = free_ports(1)[0]
+        for address in ("path=c0", f"host=127.0.0.1,port={port}"):
+            server = ["-chardev", f"socket,id=s0,{address},server=on,wait=on"]
+            client = ["-chardev", f"socket,id=c0,{address}"]
+            for options in (server + client, client + server):
+                with self.subTest(options):
+                    proxy = self.proxy(*options)
+                    self.assertTrue(all(c["connected"] for c in proxy.qmp("query-chardev")))
+                    self.assertEqual(proxy.stop(), 0, proxy.messages())
+
+    def test_a_client_that_cannot_connect_is_told_of_once(self):
+        port = free_ports(1)[0]
+        for address, name in (("path=nobody", "unix:nobody"), (f"host=127.0.0.1,port={port}", f"tcp:127.0.0.1:{port}")):
+            with self.subTest(address):
+                self.assertEqual(self.ends(1, "-chardev", "socket,id=c0," + address).count(name), 1)
+        proxy = self.proxy()
+        proxy.qmp("chardev-add", id="c0", backend={"type": "socket", "data": {
+            "server": False, "addr": {"type": "inet", "data": {"host": "127.0.0.1", "port": str(port)}}}})
+        eventually(lambda: f"c0': cannot connect to tcp:127.0.0.1:{port}" in proxy.messages(), "a message")
+
     def test_keys_come_in_any_order_and_one_dash_is_as_good_as_two(self):
         proxy = self.proxy("--chardev", "wait=off,server=on,path=copy,id=copy,backend=socket",
                            "--netdev", "addr.path=hn0,server=on,addr.type=unix,type=stream,id=hn0",
