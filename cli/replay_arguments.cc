@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,15 +21,15 @@ constexpr int64_t kMaxConnections = 1 << 26;
 const std::string kStandardInput = "-";
 
 /// Raw option values, owned by GLib. Texts are taken as they are (G_OPTION_ARG_FILENAME): GLib's
-/// conversion to UTF-8 would fail without naming the option.
+/// conversion to UTF-8 would fail without naming the option, and its numbers be octal behind a zero.
 struct RawArguments {
     char* primary = nullptr;
     char* secondary = nullptr;
     char** guests = nullptr;
     char* released = nullptr;
-    int64_t timeout_ms = 3000;
-    int64_t max_connections = 1'000'000;
-    int64_t max_queue_bytes = 64 << 20;
+    char* timeout_ms = nullptr;
+    char* max_connections = nullptr;
+    char* max_queue_bytes = nullptr;
     int align = 0;
     int json = 0;
 
@@ -40,6 +41,9 @@ struct RawArguments {
         g_free(secondary);
         g_strfreev(guests);
         g_free(released);
+        g_free(timeout_ms);
+        g_free(max_connections);
+        g_free(max_queue_bytes);
     }
 };
 
@@ -58,11 +62,11 @@ ContextPointer make_context(RawArguments& raw) {
          "ADDR"},
         {"released", 0, 0, G_OPTION_ARG_FILENAME, &raw.released,
          "write the released frames, in order and with the times of their release", "OUT.pcap"},
-        {"compare-timeout", 0, 0, G_OPTION_ARG_INT64, &raw.timeout_ms,
+        {"compare-timeout", 0, 0, G_OPTION_ARG_FILENAME, &raw.timeout_ms,
          "how long output waits for its counterpart (3000)", "MS"},
-        {"max-connections", 0, 0, G_OPTION_ARG_INT64, &raw.max_connections,
+        {"max-connections", 0, 0, G_OPTION_ARG_FILENAME, &raw.max_connections,
          "flows tracked at a time (1000000)", "N"},
-        {"max-queue-bytes", 0, 0, G_OPTION_ARG_INT64, &raw.max_queue_bytes,
+        {"max-queue-bytes", 0, 0, G_OPTION_ARG_FILENAME, &raw.max_queue_bytes,
          "frame bytes held at a time (67108864)", "N"},
         {"align", 0, 0, G_OPTION_ARG_NONE, &raw.align, "start both recordings at 0", nullptr},
         {"json", 0, 0, G_OPTION_ARG_NONE, &raw.json, "print one JSON object", nullptr},
@@ -108,14 +112,31 @@ bool same_file(const std::string& path, const std::string& recording) {
            of_path.st_dev == of_read.st_dev && of_path.st_ino == of_read.st_ino;
 }
 
-void check_limits(const RawArguments& raw) {
-    if (raw.timeout_ms < 1 || raw.timeout_ms > kMaxTimeoutMs) {
+/// Zero, which nobody takes: it is no decimal number, or too large.
+int64_t parse_number(std::string_view text) {
+    int64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc() && at == end ? number : 0;
+}
+
+void take_timeout(const char* text, ReplayOptions& options) {
+    const int64_t timeout_ms = text ? parse_number(text) : 3000;
+    if (timeout_ms < 1 || timeout_ms > kMaxTimeoutMs) {
         throw UsageError("--compare-timeout takes 1 to " + std::to_string(kMaxTimeoutMs) + " ms");
     }
-    if (raw.max_connections < 1 || raw.max_connections > kMaxConnections) {
+    options.comparator.compare_timeout = milliseconds(timeout_ms);
+}
+
+void take_limits(const RawArguments& raw, ReplayOptions& options) {
+    const int64_t connections = raw.max_connections ? parse_number(raw.max_connections) : 1'000'000;
+    if (connections < 1 || connections > kMaxConnections) {
         throw UsageError("--max-connections takes 1 to " + std::to_string(kMaxConnections));
     }
-    if (raw.max_queue_bytes < 1) throw UsageError("--max-queue-bytes takes a positive number");
+    options.comparator.max_connections = static_cast<uint32_t>(connections);
+    const int64_t bytes = raw.max_queue_bytes ? parse_number(raw.max_queue_bytes) : 64 << 20;
+    if (bytes < 1) throw UsageError("--max-queue-bytes takes a positive number");
+    options.comparator.max_queue_bytes = static_cast<uint64_t>(bytes);
 }
 
 void take_recordings(const RawArguments& raw, ReplayOptions& options) {
@@ -155,16 +176,14 @@ void take_released(const char* path, ReplayOptions& options) {
 ReplayArguments parse_replay_arguments(int argc, char** argv) {
     RawArguments raw;
     parse_raw(argc, argv, raw);
-    check_limits(raw);
     ReplayArguments arguments;
     ReplayOptions& options = arguments.options;
+    take_timeout(raw.timeout_ms, options);
+    take_limits(raw, options);
     take_recordings(raw, options);
     take_guests(raw.guests, options);
     take_released(raw.released, options);
     options.align = raw.align;
-    options.comparator.compare_timeout = milliseconds(raw.timeout_ms);
-    options.comparator.max_connections = static_cast<uint32_t>(raw.max_connections);
-    options.comparator.max_queue_bytes = static_cast<uint64_t>(raw.max_queue_bytes);
     options.comparator.both_directions = options.guests.empty();
     options.comparator.count_bad_checksums = true;
     arguments.json = raw.json;

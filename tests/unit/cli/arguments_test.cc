@@ -104,7 +104,7 @@ TEST(ArgumentsTest, WhatCannotBeUsedIsNamed) {
 
 TEST(ArgumentsTest, NumbersOutOfRangeAreRefusedByName) {
     const Words options = {"--compare-timeout", "--max-connections", "--max-queue-bytes"};
-    const Words values = {"", "0", "-1", "many", "1x", "0x", "99999999999999999999"};
+    const Words values = {"", "0", "-1", "many", "1x", "0x", "0x10", "99999999999999999999"};
     for (const std::string& option : options) {
         for (const std::string& value : values) {
             const std::string refusal = refusal_of({option + "=" + value});
@@ -115,6 +115,14 @@ TEST(ArgumentsTest, NumbersOutOfRangeAreRefusedByName) {
     EXPECT_EQ(refusal_of({"--compare-timeout", "86400000"}), "-");
     EXPECT_NE(refusal_of({"--max-connections", "67108865"}), "-");
     EXPECT_EQ(refusal_of({"--max-connections", "67108864"}), "-");
+}
+
+TEST(ArgumentsTest, NumbersAreDecimalWhateverTheyBeginWith) {
+    const auto options = parse_with_pair({"--compare-timeout=010", "--max-connections=0100", "--max-queue-bytes=0099"})
+                             .options.comparator;
+    EXPECT_EQ(options.compare_timeout, milliseconds(10));
+    EXPECT_EQ(options.max_connections, 100u);
+    EXPECT_EQ(options.max_queue_bytes, 99u);
 }
 
 TEST(ArgumentsTest, BothRecordingsAreNeeded) {
