@@ -28,6 +28,7 @@ std::map<std::string_view, std::string*> paths_of(NicArguments& nic) {
 
 NicArguments parse_nic(const std::string& text) {
     NicArguments nic;
+    nic.given = text;
     const auto paths = paths_of(nic);
     for (const Option& option : parse_options(text, "")) {
         const auto path = paths.find(option.key);
@@ -38,6 +39,11 @@ NicArguments parse_nic(const std::string& text) {
         *path->second = option.value;
     }
     return nic;
+}
+
+[[noreturn]] void fail(const NicArguments& nic, const std::string& key, const std::string& problem) {
+    if (nic.given.empty()) throw std::invalid_argument("--" + key + problem);
+    fail("--nic", "'" + clipped(nic.given) + "': " + key + "=" + problem);
 }
 
 void check_redirected(NicArguments nic, Role role) {
@@ -55,12 +61,12 @@ void check_redirected(NicArguments nic, Role role) {
 
 void check_nic(const NicArguments& nic, Role role) {
     if (nic.is_redirected()) return check_redirected(nic, role);
-    if (nic.vm.empty()) throw std::invalid_argument("--vm is missing");
-    if (nic.uplink.empty()) throw std::invalid_argument("--uplink is missing");
+    if (nic.vm.empty()) fail(nic, "vm", " is missing");
+    if (nic.uplink.empty()) fail(nic, "uplink", " is missing");
     for (const std::string_view kind : {"tap:", "unix:"}) {
         if (nic.uplink.starts_with(kind) && nic.uplink.size() > kind.size()) return;
     }
-    fail("--uplink", "'" + clipped(nic.uplink) + "': tap:IFNAME or unix:PATH is needed");
+    fail(nic, "uplink", ": '" + clipped(nic.uplink) + "': tap:IFNAME or unix:PATH is needed");
 }
 
 /// Fills `arguments` from the command line.

@@ -27,6 +27,8 @@ struct PairArguments {
         bool is_redirected() const {
             return !guest_out.empty() || !guest_in.empty() || !net_out.empty() || !net_in.empty();
         }
+
+        std::string given;  ///< the whole --nic, for errors; empty: they are --vm's and --uplink's
     };
 
     bool help = false;

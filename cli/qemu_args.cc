@@ -2,12 +2,14 @@
 #include "cli/qemu_args.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "io/option_string.h"
 #include "monitor/json_value.h"
+#include "packet/address.h"
 
 namespace colo {
 
@@ -57,9 +59,20 @@ void parse_nbd(QemuArgs& args, const std::string& text) {
     }
 }
 
+void check_mac(const std::string& text) {
+    constexpr size_t kSize = 17;  // two digits an octet: what parse_mac() takes besides, QEMU might not
+    const auto mac = text.size() == kSize && text.find('-') == std::string::npos ? parse_mac(text) : std::nullopt;
+    if (!mac) throw std::invalid_argument("--mac: '" + clipped(text) + "': six hex octets with colons are needed");
+    if (mac->front() & 1) throw std::invalid_argument("--mac: '" + text + "' is a multicast address");
+}
+
 void check(const QemuArgs& args) {
     if (!args.macs.empty() && args.macs.size() != args.pair.nics.size()) {
         throw std::invalid_argument("--mac: one for each NIC is needed");
+    }
+    for (const std::string& mac : args.macs) check_mac(mac);
+    if (!args.disks.empty() && args.pair.disk_is_external) {
+        throw std::invalid_argument("--disk: not with --disk-external: such disks are not QEMU's to replicate");
     }
     if (args.disks.empty() == args.nbd_host.empty()) return;
     throw std::invalid_argument(args.disks.empty() ? "--nbd needs --disk"
