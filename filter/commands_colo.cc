@@ -219,14 +219,20 @@ Json rule_json(const PassRule& rule) {
     return json;
 }
 
+std::string why_not_added(const PassRules& rules, const std::string& id) {
+    const bool is_taken = std::ranges::any_of(rules.all(), [&](const auto& rule) { return rule && rule->id == id; });
+    return is_taken ? "the id is taken"
+                    : "there are " + std::to_string(PassRules::kMaxRules) + " rules, and no more are possible";
+}
+
 /// All have the same rules: where the first takes one, all do.
 Result add_rule(FilterHost& host, const Json& arguments) {
     const PassRule rule = parse_rule(arguments);
     some_comparing(host);
     for (Comparator* comparator : comparators(host)) {
         if (!comparator->add_rule(rule, host.loop().now()))
-            return CommandError{"passthrough rule '" + clipped(rule.id) + "': the id is taken, or there are " +
-                                std::to_string(PassRules::kMaxRules) + " rules"};
+            return CommandError{"passthrough rule '" + clipped(rule.id) +
+                                "': " + why_not_added(comparator->rules(), rule.id)};
     }
     touch_all(host);
     return Json::object();

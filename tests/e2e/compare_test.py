@@ -590,6 +590,14 @@ class Passthrough(Compare):
         self.assertIn("nope", self.fails(QmpError, self.qmp, "colo-proxy-passthrough-del", id="nope"))
         self.assertEqual(len(self.rules()), 1)
 
+    def test_says_whether_an_id_is_taken_or_there_are_too_many(self):
+        self.start(NEVER)
+        refusal = lambda rule: self.fails(QmpError, self.qmp, "colo-proxy-passthrough-add", id=rule)
+        for number in range(255):
+            self.qmp("colo-proxy-passthrough-add", id=f"r{number}", proto="udp")
+        self.assertIn("'r254': the id is taken", refusal("r254"))
+        self.assertIn("'r255': there are 255 rules", refusal("r255"))
+
 
 class Flows(Compare):
     def listed(self, limit, after=None):
