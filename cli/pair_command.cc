@@ -127,9 +127,9 @@ class PairProcess {
 
     void serve(const PairArguments& arguments) {
         const std::string options = ",server=on,wait=off";
-        if (!arguments.monitor.empty()) monitor_.serve_qmp("unix:" + arguments.monitor + options);
-        if (!arguments.text_monitor.empty()) monitor_.serve_text("unix:" + arguments.text_monitor + options);
-        if (!arguments.metrics.empty()) monitor_.serve_metrics(arguments.metrics);
+        if (!arguments.monitor.empty()) monitor_.serve_qmp("unix:" + arguments.monitor + options, "--monitor");
+        if (!arguments.text_monitor.empty()) monitor_.serve_text("unix:" + arguments.text_monitor + options, "--text-monitor");
+        if (!arguments.metrics.empty()) monitor_.serve_metrics(arguments.metrics, "--metrics");
     }
 
     Foreground foreground_;

@@ -65,7 +65,8 @@ class Tunnel {
         : monitor_(loop_.context(), Version::from_text(COLO_PROXY_VERSION), [this] { foreground_.stop(); }),
           progress_(loop_, streams_) {
         streams_.add_commands(monitor_.commands());
-        if (!arguments.monitor.empty()) monitor_.serve_qmp("unix:" + arguments.monitor + ",server=on,wait=off");
+        if (arguments.monitor.empty()) return;
+        monitor_.serve_qmp("unix:" + arguments.monitor + ",server=on,wait=off", "--monitor");
     }
 
     virtual void say_goodbye(const LinkStatus& why) = 0;

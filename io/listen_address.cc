@@ -45,9 +45,10 @@ void parse_host_and_port(std::string_view text, ListenAddress& address) {
     if (address.host.empty()) address.host = "127.0.0.1";
 }
 
-ListenAddress parse_socket(std::string_view text) {
+ListenAddress parse_socket(std::string_view text, Stdio stdio) {
     ListenAddress address;
-    if (text == "stdio") return address;
+    const bool may_be_stdio = stdio == Stdio::kPossible;
+    if (may_be_stdio && text == "stdio") return address;
     if (text.starts_with(kUnix)) {
         address.kind = ListenAddress::Kind::kUnix;
         address.path = parse_path(text.substr(kUnix.size()));
@@ -55,7 +56,8 @@ ListenAddress parse_socket(std::string_view text) {
         address.kind = ListenAddress::Kind::kTcp;
         parse_host_and_port(text.substr(kTcp.size()), address);
     } else {
-        throw std::invalid_argument("unix:PATH, tcp:HOST:PORT or stdio is needed");
+        throw std::invalid_argument(may_be_stdio ? "unix:PATH, tcp:HOST:PORT or stdio is needed"
+                                                 : "unix:PATH or tcp:HOST:PORT is needed");
     }
     return address;
 }
@@ -72,10 +74,10 @@ void check_option(const Option& option) {
 
 }  // namespace
 
-ListenAddress parse_listen_address(std::string_view text) {
+ListenAddress parse_listen_address(std::string_view text, Stdio stdio) {
     try {
         const std::vector<std::string> parts = split_at_commas(text);
-        ListenAddress address = parse_socket(parts.front());
+        ListenAddress address = parse_socket(parts.front(), stdio);
         for (size_t i = 1; i < parts.size(); ++i) check_option(parse_option(parts[i]));
         return address;
     } catch (const std::invalid_argument& error) {

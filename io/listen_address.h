@@ -17,9 +17,10 @@ struct ListenAddress {
     std::string port;  ///< kTcp; "0": any that is free
 };
 
-/// "unix:PATH", "tcp:HOST:PORT" (or "tcp:[V6]:PORT"; no host means 127.0.0.1), "stdio"; the sockets
-/// with
-/// ",server=on,wait=off" or without. Throws std::invalid_argument that quotes `text`.
-ListenAddress parse_listen_address(std::string_view text);
+enum class Stdio { kPossible, kImpossible };
+
+/// "unix:PATH", "tcp:HOST:PORT" (or "tcp:[V6]:PORT"; no host means 127.0.0.1), "stdio" where it is possible;
+/// the sockets with ",server=on,wait=off" or without. Throws std::invalid_argument that quotes `text`.
+ListenAddress parse_listen_address(std::string_view text, Stdio stdio = Stdio::kPossible);
 
 }  // namespace colo

@@ -52,21 +52,21 @@ Monitor::Monitor(GMainContext* context, const Version& version, std::function<vo
                    })});
 }
 
-const StreamServer& Monitor::serve_qmp(const std::string& address) {
+const StreamServer& Monitor::serve_qmp(const std::string& address, const char* option) {
     const auto factory = [this](SessionOutput& output) {
         return std::make_unique<QmpSession>(commands_, version_, output);
     };
-    return serve("-qmp", address, factory, {});
+    return serve(option, address, factory, {});
 }
 
-const StreamServer& Monitor::serve_text(const std::string& address) {
+const StreamServer& Monitor::serve_text(const std::string& address, const char* option) {
     const auto factory = [this](SessionOutput& output) {
         return std::make_unique<TextSession>(commands_, version_, output);
     };
-    return serve("-monitor", address, factory, {});
+    return serve(option, address, factory, {});
 }
 
-const StreamServer& Monitor::serve_metrics(const std::string& address) {
+const StreamServer& Monitor::serve_metrics(const std::string& address, const char* option) {
     ServerConfig config;
     config.max_clients = kMaxMetricsClients;
     config.connection.timeout_ms = kMetricsTimeoutMs;
@@ -74,16 +74,15 @@ const StreamServer& Monitor::serve_metrics(const std::string& address) {
     const auto factory = [this](SessionOutput& output) {
         return std::make_unique<MetricsSession>(commands_, output);
     };
-    return serve("-metrics", address, factory, config);
+    return serve(option, address, factory, config);
 }
 
 const StreamServer& Monitor::serve(const char* option, const std::string& text,
                                    SessionFactory factory, const ServerConfig& config) try {
-    const ListenAddress address = parse_listen_address(text);
+    const Stdio stdio = config.reach == Reach::kLoopback ? Stdio::kImpossible : Stdio::kPossible;
+    const ListenAddress address = parse_listen_address(text, stdio);
     auto server = std::make_unique<StreamServer>(context_, std::move(factory), config);
     if (address.kind == ListenAddress::Kind::kStdio) {
-        if (config.reach == Reach::kLoopback)
-            throw std::invalid_argument("stdio: a socket is needed");
         if (std::exchange(stdio_taken_, true))
             throw std::invalid_argument("stdio is taken already");
         server->adopt(nonblocking(STDIN_FILENO, O_RDONLY), nonblocking(STDOUT_FILENO, O_WRONLY));

@@ -32,11 +32,11 @@ void PluginHost::add_chardev(const std::string& options) {
 
 void PluginHost::add_object(const std::string& options) { host_.add_object(parse_options(options, "qom-type")); }
 
-void PluginHost::serve_qmp(const std::string& address) { monitor_.serve_qmp(as_address(address)); }
+void PluginHost::serve_qmp(const std::string& address) { monitor_.serve_qmp(as_address(address), "monitor"); }
 
-void PluginHost::serve_text(const std::string& address) { monitor_.serve_text(as_address(address)); }
+void PluginHost::serve_text(const std::string& address) { monitor_.serve_text(as_address(address), "text-monitor"); }
 
-void PluginHost::serve_metrics(const std::string& address) { monitor_.serve_metrics(address); }
+void PluginHost::serve_metrics(const std::string& address) { monitor_.serve_metrics(address, "metrics"); }
 
 PluginHost::Hosted PluginHost::host_netdevs(const FilterRequest& request) {
     Hosted hosted{request.id + ".vm", request.id + ".uplink", request.crossings, nullptr, std::nullopt};

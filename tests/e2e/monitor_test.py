@@ -456,6 +456,21 @@ class Metrics(Monitored):
             self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200"))
 
 
+class Elsewhere(program.Case):
+    def test_errors_name_the_option_of_the_subcommand(self):
+        pair = ["--vm", "v", "--uplink", "unix:u", "--link", "unix:l", "--qmp", "q", "--migrate", "m", "--incoming", "i"]
+        commands = [(["primary", *pair], ("--monitor", "--text-monitor", "--metrics")),
+                    (["secondary", *pair], ("--monitor", "--text-monitor", "--metrics")),
+                    (["tunnel", "listen", "--link", "unix:l", "--to", "unix:t"], ("--monitor",))]
+        for command, options in commands:
+            for option in options:
+                value = "unix:no/where" if option == "--metrics" else "no/where"
+                with self.subTest(command=command[0], option=option):
+                    outcome = program.run([*command, option, value], cwd=self.folder)
+                    self.assertEqual(outcome.status, 1, outcome.stderr)
+                    self.assertIn(f"colo-proxy {command[0]}: {option} unix:no/where: ", outcome.stderr)
+
+
 class Text(Monitored):
     PROMPT = b"(colo-proxy) "
 

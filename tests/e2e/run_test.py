@@ -129,6 +129,7 @@ class CommandLine(HostedCase):
         (["-qmp", "unix:qmp,colour=red"], ["-qmp", "colour"]),
         (["-qmp", "pigeon:qmp"], ["-qmp", "pigeon"]),
         (["-qmp", "unix:no/where"], ["-qmp", "no/where"]),
+        (["-metrics", "metrics"], ["-metrics", "unix:PATH or tcp:HOST:PORT is needed"]),
         (["-metrics", "tcp:192.0.2.1:0"], ["-metrics", "192.0.2.1"]),
     ]
 

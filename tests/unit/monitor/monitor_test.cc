@@ -305,6 +305,11 @@ TEST_F(Monitored, SetUpErrorsNameTheOption) {
               "-qmp unix:" + path_ + ": another process listens there");
     EXPECT_EQ(message([&] { monitor_->serve_text("nowhere"); }),
               "-monitor 'nowhere': unix:PATH, tcp:HOST:PORT or stdio is needed");
+    for (const std::string text : {"nowhere", "stdio"})
+        EXPECT_EQ(message([&] { monitor_->serve_metrics(text); }),
+                  "-metrics '" + text + "': unix:PATH or tcp:HOST:PORT is needed");
+    EXPECT_EQ(message([&] { monitor_->serve_text("nowhere", "--text-monitor"); }),
+              "--text-monitor 'nowhere': unix:PATH, tcp:HOST:PORT or stdio is needed");
     EXPECT_EQ(message([&] { monitor_->serve_metrics("tcp:0.0.0.0:0"); }),
               "-metrics tcp:0.0.0.0:0: only a loopback address is possible here");
 }
