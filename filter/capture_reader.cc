@@ -47,6 +47,15 @@ std::FILE* open_file(const std::string& path) {
     return file;
 }
 
+/// Type and byte order of a section header block: both of its own that no other file begins with.
+bool begins_as_pcapng(std::FILE* file) {
+    constexpr uint32_t kSectionHeader = 0x0a0d0d0a;
+    constexpr uint32_t kByteOrder = 0x1a2b3c4d;
+    std::array<uint32_t, 3> words{};  // the one between is the block's length
+    return pread(fileno(file), words.data(), sizeof(words), 0) == sizeof(words) && words[0] == kSectionHeader &&
+           (words[2] == kByteOrder || words[2] == __builtin_bswap32(kByteOrder));
+}
+
 }  // namespace
 
 CaptureReader::CaptureReader(const std::string& path)
@@ -68,8 +77,13 @@ void CaptureReader::open() {
     pcap_.reset(
         pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, message));
     if (!pcap_) {
+        // libpcap reads up to where a packet may follow; whoever wrote it may not have come that far.
+        const bool has_ended = std::feof(stream) && begins_as_pcapng(stream);
+        const std::string cause = "offset " + std::to_string(has_ended ? ftello(stream) : 0) + ": " + message;
         std::fclose(stream);
-        fail(name_, std::string("offset 0: ") + message);
+        if (!has_ended) fail(name_, cause);
+        truncated_ = name_ + ": " + cause;
+        return;
     }
     const int link_type = pcap_datalink(pcap_.get());
     if (link_type == DLT_EN10MB) return;
@@ -90,6 +104,7 @@ std::string CaptureReader::place() const {
 }
 
 std::optional<CaptureRecord> CaptureReader::next() {
+    if (!pcap_) return std::nullopt;
     pcap_pkthdr* header = nullptr;
     const u_char* bytes = nullptr;
     const int status = pcap_next_ex(pcap_.get(), &header, &bytes);

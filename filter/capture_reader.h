@@ -36,12 +36,12 @@ class CaptureReader {
     CaptureReader(CaptureReader&&) = default;
 
     /// The next record; nothing at the end. Throws CaptureError on garbage. A file that ends inside a
-    /// record ends before it: see truncated().
+    /// record, or a pcapng file before its first, ends there: see truncated().
     std::optional<CaptureRecord> next();
     /// Starts over.
     void rewind();
 
-    /// The file ended inside a record: a message that says where, else empty.
+    /// The file ended inside a record, or before there could be one: a message that says where, else empty.
     const std::string& truncated() const { return truncated_; }
     const std::string& name() const { return name_; }
 
@@ -59,7 +59,7 @@ class CaptureReader {
     std::string name_;
     /// Kept apart from libpcap, which closes the stream it reads.
     std::unique_ptr<std::FILE, CloseFile> file_;
-    std::unique_ptr<pcap_t, ClosePcap> pcap_;
+    std::unique_ptr<pcap_t, ClosePcap> pcap_;  ///< none: the file ends before there could be a record
     std::string truncated_;
 };
 
