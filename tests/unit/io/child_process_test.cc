@@ -2,9 +2,11 @@
 #include "io/child_process.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace colo {
@@ -29,18 +31,32 @@ TEST(ChildProcess, SaysHowItEnded) {
     for (const auto& [words, problem] : cases) EXPECT_EQ(run_to_end(words, seconds(60)), problem) << words.back();
 }
 
+/// Two ends; a program may inherit one.
+struct Pair {
+    Pair() {
+        int ends[2];
+        EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        ours = FileDescriptor(ends[0]);
+        theirs = FileDescriptor(ends[1]);
+    }
+    FileDescriptor ours;
+    FileDescriptor theirs;
+};
+
 TEST(ChildProcess, IsKilledAtItsDeadlineWithAllItHasStarted) {
-    EXPECT_EQ(run_to_end(shell("sleep 1000 & wait"), milliseconds(20)), "took longer than 20 ms");
+    Pair pair;
+    EXPECT_EQ(run_to_end(shell("sleep 1000 & wait"), milliseconds(20), pair.theirs.get()), "took longer than 20 ms");
+    { const FileDescriptor closed = std::move(pair.theirs); }
+    pollfd nobody_has_it{pair.ours.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&nobody_has_it, 1, 60'000), 1);
 }
 
 TEST(ChildProcess, InheritsADescriptor) {
-    int ends[2];
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    const FileDescriptor ours(ends[0]);
-    const FileDescriptor theirs(ends[1]);
-    EXPECT_EQ(run_to_end(shell("echo hello >&3"), seconds(60), theirs.get()), "");
+    const Pair pair;
+    EXPECT_EQ(run_to_end(shell("echo hello >&3"), seconds(60), pair.theirs.get()), "");
     char text[10];
-    EXPECT_EQ(std::string(text, static_cast<size_t>(recv(ours.get(), text, sizeof(text), MSG_DONTWAIT))), "hello\n");
+    EXPECT_EQ(std::string(text, static_cast<size_t>(recv(pair.ours.get(), text, sizeof(text), MSG_DONTWAIT))),
+              "hello\n");
 }
 
 TEST(ChildProcess, GoesWithItsOwner) {
