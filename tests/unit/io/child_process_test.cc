@@ -32,8 +32,8 @@ TEST(ChildProcess, SaysHowItEnded) {
 }
 
 /// Two ends; a program may inherit one.
-struct Pair {
-    Pair() {
+struct InheritedPair {
+    InheritedPair() {
         int ends[2];
         EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
         ours = FileDescriptor(ends[0]);
@@ -44,7 +44,7 @@ struct Pair {
 };
 
 TEST(ChildProcess, IsKilledAtItsDeadlineWithAllItHasStarted) {
-    Pair pair;
+    InheritedPair pair;
     EXPECT_EQ(run_to_end(shell("sleep 1000 & wait"), milliseconds(20), pair.theirs.get()), "took longer than 20 ms");
     { const FileDescriptor closed = std::move(pair.theirs); }
     pollfd nobody_has_it{pair.ours.get(), POLLIN, 0};
@@ -52,7 +52,7 @@ TEST(ChildProcess, IsKilledAtItsDeadlineWithAllItHasStarted) {
 }
 
 TEST(ChildProcess, InheritsADescriptor) {
-    const Pair pair;
+    const InheritedPair pair;
     EXPECT_EQ(run_to_end(shell("echo hello >&3"), seconds(60), pair.theirs.get()), "");
     char text[10];
     EXPECT_EQ(std::string(text, static_cast<size_t>(recv(pair.ours.get(), text, sizeof(text), MSG_DONTWAIT))),
