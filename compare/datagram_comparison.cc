@@ -205,12 +205,14 @@ void DatagramComparison::expire_absorbing(Parked* oldest) {
 
 void DatagramComparison::note_released(Flow& flow, Backlog& backlog, Parked* record, Fence fence) {
     const bool twin_may_come = fence == Fence::kReplay && !record->matched && !record->never;
+    const bool is_room = backlog.absorbing.size() < context_.config.max_queue_frames &&
+                         context_.room.absorbing_bytes() + record->frame_bytes() <= context_.config.max_queue_bytes;
     const bool twin_is_here = flow.has(Mark::kDiverged) && !backlog.secondary_items.empty() &&
                               record->kind == ParkedKind::kDatagram && !record->matched;
     if (twin_is_here) {  // what the secondary said instead
         ++context_.counters.secondary_surplus;
         drop_item(backlog, nullptr);
-    } else if (twin_may_come && backlog.absorbing.size() < context_.config.max_queue_frames) {
+    } else if (twin_may_come && is_room) {
         context_.room.start_absorbing(record, context_.now);
         backlog.absorbing.push_back(record);
         return;

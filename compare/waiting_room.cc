@@ -42,12 +42,12 @@ void WaitingRoom::drop_secondary(Parked* parked, bool ageing) {
 void WaitingRoom::start_absorbing(Parked* released, Time now) {
     released->since = now;
     absorbing_.push_back(released);
-    add_secondary(1, released->frame_bytes());
+    absorbing_bytes_ += released->frame_bytes();
 }
 
 void WaitingRoom::stop_absorbing(Parked* parked) {
     absorbing_.remove(parked);
-    remove_secondary(1, parked->frame_bytes());
+    absorbing_bytes_ -= parked->frame_bytes();
     pool_.recycle(parked);
 }
 

@@ -67,13 +67,14 @@ class WaitingRoom {
     void replace_secondary(Parked* parked, Frame&& frame);
     void drop_secondary(Parked* parked, bool ageing);
 
-    /// Turns a released record into one that waits for a late twin.
+    /// Turns a released record into one that waits for a late twin. It is held no more: these have sizes of their own.
     void start_absorbing(Parked* released, Time now);
     void stop_absorbing(Parked* parked);
 
     Parked* oldest_primary() const { return primary_.front(); }
     Parked* oldest_secondary() const { return secondary_.front(); }
     Parked* oldest_absorbing() const { return absorbing_.front(); }
+    uint64_t absorbing_bytes() const { return absorbing_bytes_; }
 
     /// Secondary bytes kept outside of Parked (chunks of TCP streams).
     void add_secondary(uint32_t frames, uint32_t bytes) {
@@ -106,6 +107,7 @@ class WaitingRoom {
     ByAge secondary_;
     ByAge absorbing_;
     QueueSizes sizes_;
+    uint64_t absorbing_bytes_ = 0;
     HoldTimes hold_times_;
 };
 

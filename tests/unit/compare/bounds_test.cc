@@ -199,6 +199,21 @@ TEST(QueueFull, BytesBehindAChardevAreBoundedForUntrackedFlowsToo) {
     EXPECT_GT(rig.counters().dropped_queue_full, 900u);
 }
 
+TEST(QueueFull, LateTwinsThatAreRememberedTakeNoRoomOfWhatIsHeld) {
+    CompareRig rig(queues(1000, 200, WhenFull::kKeep));
+    const Udp other{.guest_port = 54};
+    for (int i = 0; i < 5; ++i) rig.p(dns, "a question of its own " + std::to_string(i));
+    EXPECT_EQ(rig.requests(), Names{"queue-full udp:53"});
+    rig.fence(Fence::kReplay);
+    rig.released();
+    for (int i = 0; i < 3; ++i) rig.both(other, "the same");
+    EXPECT_EQ(rig.released(), (Names{"the same", "the same", "the same"}));
+    EXPECT_EQ(rig.requests(), Names{});
+    EXPECT_EQ(rig.comparator().queued().bytes(), 0u);
+    rig.s(dns, "a question of its own 0");
+    EXPECT_EQ(rig.counters().secondary_absorbed, 1u);
+}
+
 TEST(QueueFull, WhatPassesIsNotDropped) {
     CompareRig rig(queues(1000, 300, WhenFull::kDrop));
     rig.comparator().add_rule({.id = "web", .guest_port = 80}, rig.now());
