@@ -37,6 +37,9 @@ class Relay:
         try:
             while data := source.recv(READ):
                 through(data, target)
+        except OSError:
+            pass  # who dies with something unread resets his connections
+        try:
             self.at_end(target)
         except OSError:
             pass
