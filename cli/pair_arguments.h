@@ -17,7 +17,7 @@ struct PairArguments {
     struct NicArguments {
         std::string vm;      ///< path: where QEMU's netdev connects to
         std::string uplink;  ///< "tap:IFNAME" or "unix:PATH"
-        std::string given;  ///< the whole --nic, for errors; empty: they are --vm's and --uplink's
+        std::string given;   ///< the whole --nic, for errors; empty: they are --vm's and --uplink's
         // Or paths where the chardevs of QEMU's filters connect to: `out` of its chain, and `in`. Guest's: the
         // side of the VM; net's: that of its netdev.
         std::string guest_out;

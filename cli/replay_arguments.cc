@@ -120,23 +120,25 @@ int64_t parse_number(std::string_view text) {
     return error == std::errc() && at == end ? number : 0;
 }
 
-void take_timeout(const char* text, ReplayOptions& options) {
-    const int64_t timeout_ms = text ? parse_number(text) : 3000;
-    if (timeout_ms < 1 || timeout_ms > kMaxTimeoutMs) {
-        throw UsageError("--compare-timeout takes 1 to " + std::to_string(kMaxTimeoutMs) + " ms");
+/// What is not given is as ComparatorConfig has it.
+void take_limits(const RawArguments& raw, ComparatorConfig& config) {
+    if (raw.timeout_ms) {
+        const int64_t ms = parse_number(raw.timeout_ms);
+        if (ms < 1 || ms > kMaxTimeoutMs)
+            throw UsageError("--compare-timeout takes 1 to " + std::to_string(kMaxTimeoutMs) + " ms");
+        config.compare_timeout = milliseconds(ms);
     }
-    options.comparator.compare_timeout = milliseconds(timeout_ms);
-}
-
-void take_limits(const RawArguments& raw, ReplayOptions& options) {
-    const int64_t connections = raw.max_connections ? parse_number(raw.max_connections) : 1'000'000;
-    if (connections < 1 || connections > kMaxConnections) {
-        throw UsageError("--max-connections takes 1 to " + std::to_string(kMaxConnections));
+    if (raw.max_connections) {
+        const int64_t connections = parse_number(raw.max_connections);
+        if (connections < 1 || connections > kMaxConnections)
+            throw UsageError("--max-connections takes 1 to " + std::to_string(kMaxConnections));
+        config.max_connections = static_cast<uint32_t>(connections);
     }
-    options.comparator.max_connections = static_cast<uint32_t>(connections);
-    const int64_t bytes = raw.max_queue_bytes ? parse_number(raw.max_queue_bytes) : 64 << 20;
-    if (bytes < 1) throw UsageError("--max-queue-bytes takes a positive number");
-    options.comparator.max_queue_bytes = static_cast<uint64_t>(bytes);
+    if (raw.max_queue_bytes) {
+        const int64_t bytes = parse_number(raw.max_queue_bytes);
+        if (bytes < 1) throw UsageError("--max-queue-bytes takes a positive number");
+        config.max_queue_bytes = static_cast<uint64_t>(bytes);
+    }
 }
 
 void take_recordings(const RawArguments& raw, ReplayOptions& options) {
@@ -178,8 +180,7 @@ ReplayArguments parse_replay_arguments(int argc, char** argv) {
     parse_raw(argc, argv, raw);
     ReplayArguments arguments;
     ReplayOptions& options = arguments.options;
-    take_timeout(raw.timeout_ms, options);
-    take_limits(raw, options);
+    take_limits(raw, options.comparator);
     take_recordings(raw, options);
     take_guests(raw.guests, options);
     take_released(raw.released, options);

@@ -89,9 +89,9 @@ class FlowFeed {
     FlowFeed(uint32_t max_flows, const FlowHash& hash, FramePool& pool, FlowFeedSink& sink)
         : max_flows_(max_flows), index_(hash), pool_(pool), sink_(sink) {}
     ~FlowFeed() { fence(); }
-    void set_max_flows(uint32_t max_flows) { max_flows_ = max_flows; }
     FlowFeed(const FlowFeed&) = delete;
     FlowFeed& operator=(const FlowFeed&) = delete;
+    void set_max_flows(uint32_t max_flows) { max_flows_ = max_flows; }
 
     /// A frame for the VM, and its view.
     void input(Frame frame, const PacketView& view);

@@ -58,12 +58,13 @@ bool PassRule::matches(const FlowKey& key) const {
     return allows(guest_port, key.guest_port) && allows(peer_port, key.peer_port);
 }
 
+bool PassRules::has(const std::string& id) const {
+    return std::ranges::any_of(rules_, [&](const auto& rule) { return rule && rule->id == id; });
+}
+
 bool PassRules::add(PassRule rule) {
-    auto free_place = rules_.end();
-    for (auto place = rules_.begin(); place != rules_.end(); ++place) {
-        if (*place && (*place)->id == rule.id) return false;
-        if (!*place && free_place == rules_.end()) free_place = place;
-    }
+    if (has(rule.id)) return false;
+    const auto free_place = std::ranges::find_if(rules_, [](const auto& rule) { return !rule; });
     if (free_place != rules_.end()) {
         *free_place = std::move(rule);
         return true;

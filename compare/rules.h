@@ -54,6 +54,7 @@ class PassRules {
     /// False when the id is taken or there are kMaxRules.
     bool add(PassRule rule);
     bool remove(const std::string& id);
+    bool has(const std::string& id) const;
     /// Index of the first rule that covers the flow; kNoRule (flow.h) when none does.
     uint8_t covering(const FlowKey& key) const;
     PassRule& at(uint8_t index) { return *rules_[index]; }

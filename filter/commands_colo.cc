@@ -220,9 +220,8 @@ Json rule_json(const PassRule& rule) {
 }
 
 std::string why_not_added(const PassRules& rules, const std::string& id) {
-    const bool is_taken = std::ranges::any_of(rules.all(), [&](const auto& rule) { return rule && rule->id == id; });
-    return is_taken ? "the id is taken"
-                    : "there are " + std::to_string(PassRules::kMaxRules) + " rules, and no more are possible";
+    if (rules.has(id)) return "the id is taken";
+    return "there are " + std::to_string(PassRules::kMaxRules) + " rules, and no more are possible";
 }
 
 /// All have the same rules: where the first takes one, all do.

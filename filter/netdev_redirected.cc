@@ -9,7 +9,7 @@ namespace {
 
 SocketOptions listen_at(const std::string& path) {
     SocketOptions options;
-    options.address = {ListenAddress::Kind::kUnix, path, {}, {}};
+    options.address = unix_at(path);
     options.is_server = true;
     return options;
 }

@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t kMaxReconnectSeconds = 24 * 60 * 60;
 
 ListenAddress take_path(OptionReader& options, std::string_view key) {
-    return {ListenAddress::Kind::kUnix, need_socket_path(options, key), {}, {}};
+    return unix_at(need_socket_path(options, key));
 }
 
 ListenAddress take_host(OptionReader& options, const std::string& prefix) {

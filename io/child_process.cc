@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -76,10 +75,6 @@ SourcePtr watch_child(GMainContext* context, pid_t pid, GChildWatchFunc ended, v
     return source;
 }
 
-struct UnrefContext {
-    void operator()(GMainContext* context) const { g_main_context_unref(context); }
-};
-
 }  // namespace
 
 ChildProcess::ChildProcess(GMainContext* context, const std::vector<std::string>& words, Ended ended,
@@ -107,9 +102,8 @@ void ChildProcess::has_ended(int status) {
 
 /// A context of its own: what else waits for the default one is not ready to be served.
 std::string run_to_end(const std::vector<std::string>& words, Time deadline, int inherited) try {
-    using Milliseconds = std::chrono::milliseconds;
-    const auto ms = std::chrono::duration_cast<Milliseconds>(deadline);
-    const std::unique_ptr<GMainContext, UnrefContext> context(g_main_context_new());
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(deadline);
+    const ContextPtr context(g_main_context_new());
     std::optional<std::string> outcome;
     const ChildProcess process(
         context.get(), words, [&](const std::string& problem) { outcome = problem; }, inherited);

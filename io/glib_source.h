@@ -18,6 +18,11 @@ struct DestroySource {
 };
 using SourcePtr = std::unique_ptr<GSource, DestroySource>;
 
+struct UnrefContext {
+    void operator()(GMainContext* context) const { g_main_context_unref(context); }
+};
+using ContextPtr = std::unique_ptr<GMainContext, UnrefContext>;
+
 /// How many sources this thread has made by the functions below.
 uint64_t sources_made();
 

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "io/glib_source.h"
+
 namespace colo {
 
 /// Between the loop and a thread. The thread has it until it has attached the answer to the context.
@@ -57,11 +59,7 @@ struct HostLookup::Question {
         return G_SOURCE_REMOVE;
     }
 
-    struct Unref {
-        void operator()(GMainContext* context) const { g_main_context_unref(context); }
-    };
-
-    const std::unique_ptr<GMainContext, Unref> context;
+    const ContextPtr context;
     const std::string host;
     const std::string port;
     const int type;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace colo {
 
@@ -16,6 +17,8 @@ struct ListenAddress {
     std::string host;  ///< kTcp
     std::string port;  ///< kTcp; "0": any that is free
 };
+
+inline ListenAddress unix_at(std::string path) { return {ListenAddress::Kind::kUnix, std::move(path), {}, {}}; }
 
 enum class Stdio { kPossible, kImpossible };
 

@@ -28,9 +28,9 @@ class Monitor {
     /// Where others add theirs, best before the first client.
     CommandRegistry& commands() { return commands_; }
 
-    /// The values of -qmp, -monitor and -metrics, or of whatever `option` is. Metrics are query-colo-proxy's answer, on a unix
-    /// socket or a loopback address only. Throw std::runtime_error that names the option and its
-    /// value.
+    /// The values of -qmp, -monitor and -metrics, or of whatever `option` is. Metrics are query-colo-proxy's
+    /// answer, on a unix socket or a loopback address only. Throw std::runtime_error that names the option and
+    /// its value.
     const StreamServer& serve_qmp(const std::string& address, const char* option = "-qmp");
     const StreamServer& serve_text(const std::string& address, const char* option = "-monitor");
     const StreamServer& serve_metrics(const std::string& address, const char* option = "-metrics");

@@ -29,8 +29,6 @@ uint64_t random_id() {
     return id;
 }
 
-ListenAddress at_path(const std::string& path) { return {ListenAddress::Kind::kUnix, path, {}, {}}; }
-
 FileDescriptor connect_to(const std::string& path) {
     FileDescriptor fd = connect_unix(unix_address(path));
     if (!fd) throw std::runtime_error("incoming QEMU at unix:" + path + ": " + std::strerror(errno));
@@ -413,7 +411,7 @@ void ProtectedVm::begin_incoming(std::unique_ptr<Stream> stream) {
 
 void ProtectedVm::listen_for_migration() {
     if (options_.migrate_path.empty() || migrate_listener_) return;
-    migrate_listener_ = std::make_unique<Listener>(at_path(options_.migrate_path));
+    migrate_listener_ = std::make_unique<Listener>(unix_at(options_.migrate_path));
     migrating_ = watch_fd(host_.loop().context(), migrate_listener_->fd(), G_IO_IN, [this] { accept_migration(); });
 }
 

@@ -52,8 +52,7 @@ Worker::~Worker() {
 
 void Worker::run(std::promise<void>& started) {
     pthread_setname_np(pthread_self(), "colo-proxy");
-    const std::unique_ptr<GMainContext, decltype(&g_main_context_unref)> context(g_main_context_new(),
-                                                                                 &g_main_context_unref);
+    const ContextPtr context(g_main_context_new());
     g_main_context_push_thread_default(context.get());
     try {
         EventLoop loop(context.get());

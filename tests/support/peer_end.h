@@ -40,7 +40,7 @@ class PeerEnd final : public PeerLink::Owner {
   private:
     static PeerLinkOptions options(const std::string& path) {
         PeerLinkOptions options;
-        options.address = {ListenAddress::Kind::kUnix, path, {}, {}};
+        options.address = unix_at(path);
         return options;
     }
 };

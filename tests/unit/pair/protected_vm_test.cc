@@ -24,8 +24,6 @@ constexpr uint64_t kRam = uint64_t{131064} << 10;
 const std::string kReady(4, '\0');
 constexpr const char* kState = "the VM's state";
 
-ListenAddress unix_at(const std::string& path) { return {ListenAddress::Kind::kUnix, path, {}, {}}; }
-
 /// A QEMU that COLO would do with.
 void describe(ScriptedQemu& qemu, Role role) {
     const bool runs = role == Role::kPrimary;
