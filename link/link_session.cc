@@ -48,7 +48,7 @@ LinkSession::~LinkSession() {
 
 // --- out
 
-void LinkSession::push(const MessageHeader& header, Bytes payload) {
+void LinkSession::push(MessageHeader& header, Bytes payload) {
     outbox_.urgent().push(header, payload);
     wake();
 }

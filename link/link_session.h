@@ -204,7 +204,7 @@ class LinkSession final : private StreamTable::Owner {
     void receive_reply(const MessageHeader& header, Bytes payload);
     void violated(const std::string& what);
     void over(LinkStatus status);
-    void push(const MessageHeader& header, Bytes payload);
+    void push(MessageHeader& header, Bytes payload);
     void say_goodbye(LinkCode code, std::string_view text);
     bool has_room() const { return outbox_.urgent().bytes() < kMaxUrgentBytes; }
     void answer_all();

@@ -6,7 +6,7 @@
 
 namespace colo {
 
-void MessageQueue::push(MessageHeader header, std::initializer_list<Bytes> payload) {
+void MessageQueue::push(MessageHeader& header, std::initializer_list<Bytes> payload) {
     header.length = kHeaderBytes;
     for (const Bytes& part : payload) header.length += static_cast<uint32_t>(part.size());
     Chunk& chunk = chunk_for(header.length);
