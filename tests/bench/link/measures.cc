@@ -126,13 +126,11 @@ double cpu_now() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-void send_bare(int fd, const std::vector<uint8_t>& batch, int batches) {
-    for (int i = 0; i < batches; ++i) {
-        for (size_t sent = 0; sent < batch.size();) {
-            const ssize_t size = send(fd, batch.data() + sent, batch.size() - sent, MSG_NOSIGNAL);
-            if (size < 0) throw_errno("send");
-            sent += static_cast<size_t>(size);
-        }
+void send_bare(int fd, const std::vector<uint8_t>& batch) {
+    for (size_t sent = 0; sent < batch.size();) {
+        const ssize_t size = send(fd, batch.data() + sent, batch.size() - sent, MSG_NOSIGNAL);
+        if (size < 0) throw_errno("send");
+        sent += static_cast<size_t>(size);
     }
 }
 
@@ -147,14 +145,14 @@ void let_it_drain(int fd) {
     }
 }
 
-/// Sends a batch in each turn of the loop, as whoever mirrors what a netdev has read at once. After some it sends the
-/// same bytes bare.
+/// Sends a batch in each turn of the loop, as whoever mirrors what a netdev has read at once: some on the link, as many
+/// bare, and as many bare without turns.
 class PacketTurns final : private FdWatch::Owner {
   public:
     PacketTurns(BenchCaller& caller, int link, int bare, int batches)
         : caller_(caller), link_(link), bare_(bare), batches_(batches), sent_(-batches / 10) {}
 
-    /// CPU time: on the link, bare.
+    /// CPU time: on the link, bare in turns, bare.
     Figures run() {
         FdWatch::Owner& owner = *this;
         watch_.emplace(caller_.loop(), always_.get(), G_IO_IN, owner);
@@ -163,29 +161,41 @@ class PacketTurns final : private FdWatch::Owner {
     }
 
   private:
-    static constexpr int kTurn = 16;  ///< batches: less than a socket takes
+    static constexpr int kTurns = 16;  ///< less than a socket takes
 
     void fd_ready(GIOCondition) override {
-        if (in_turn_ == kTurn) end_turn();
-        if (sent_ >= batches_) return stop();
-        if (in_turn_++ == 0) begin_ = cpu_now();
-        for (int i = 0; i < kBatch; ++i) caller_.session().send_packet({1, 0, 1}, packet_);
+        if (turns_ == 2 * kTurns) return end_round();
+        if (turns_ == kTurns) end_on_link();
+        if (turns_ == 0) begin_ = cpu_now();
+        if (turns_++ < kTurns) {
+            for (int i = 0; i < kBatch; ++i) caller_.session().send_packet({1, 0, 1}, packet_);
+        } else {
+            send_bare(bare_, batch_);
+        }
     }
 
     /// What was sent is in the socket: each turn ends with that.
-    void end_turn() {
-        const double link_cost = cpu_now() - begin_;
+    void end_on_link() {
+        count(0);
         let_it_drain(link_);
-        const double middle = cpu_now();
-        send_bare(bare_, batch_, kTurn);
-        const double bare_cost = cpu_now() - middle;
+        begin_ = cpu_now();
+    }
+
+    void end_round() {
+        count(1);
         let_it_drain(bare_);
-        const bool is_warm = sent_ >= 0;
-        in_turn_ = 0;
-        sent_ += kTurn;
-        if (!is_warm) return;
-        costs_[0] += link_cost;
-        costs_[1] += bare_cost;
+        begin_ = cpu_now();
+        for (int i = 0; i < kTurns; ++i) send_bare(bare_, batch_);
+        count(2);
+        let_it_drain(bare_);
+        turns_ = 0;
+        sent_ += kTurns;
+        if (sent_ >= batches_) stop();
+    }
+
+    /// When it is warm.
+    void count(size_t which) {
+        if (sent_ >= 0) costs_[which] += cpu_now() - begin_;
     }
 
     void stop() {
@@ -202,9 +212,9 @@ class PacketTurns final : private FdWatch::Owner {
     const std::vector<uint8_t> batch_ = std::vector<uint8_t>(kPacketBytes * kBatch, 0x5a);
     std::optional<FdWatch> watch_;
     SourcePtr end_;
-    Figures costs_ = Figures(2);
+    Figures costs_ = Figures(3);
     double begin_ = 0;
-    int in_turn_ = 0;
+    int turns_ = 0;
     int sent_;
     bool is_done_ = false;
 };
@@ -338,7 +348,7 @@ PacketCost packet_cost(int batches) {
     server.wait();
     drain.wait();
     const double packets = static_cast<double>(batches) * kBatch;
-    return {costs.at(0) * 1e9 / packets, costs.at(1) * 1e9 / packets};
+    return {costs.at(0) * 1e9 / packets, costs.at(1) * 1e9 / packets, costs.at(2) * 1e9 / packets};
 }
 
 double cancel_while_full(const TlsEnds* tls, int streams) {

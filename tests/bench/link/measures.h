@@ -43,11 +43,11 @@ struct RoundTrips {
 /// `loaded`: while a stream writes as much as it can. On loopback, or on a line with a rate.
 RoundTrips round_trips(const Line& line, bool loaded, size_t count);
 
-/// Nanoseconds of the sender's CPU time a mirrored packet: on the link, and of a bare send() of the same
-/// bytes in the same batches. The two take turns within the run.
+/// Nanoseconds of the sender's CPU time a mirrored packet. They take turns within the run.
 struct PacketCost {
-    double link_ns = 0;
-    double bare_ns = 0;
+    double link_ns = 0;  ///< a batch in each turn of the event loop: that is how batches come
+    double turn_ns = 0;  ///< a bare send() of the same bytes in the same batches, in turns of the same loop
+    double bare_ns = 0;  ///< the same without a loop
 };
 PacketCost packet_cost(int batches);
 
