@@ -32,8 +32,9 @@ struct EventLoop::TurnSource {
     EventLoop* loop;
 
     static gboolean prepare(GSource* source, gint* timeout) {
-        reinterpret_cast<TurnSource*>(source)->loop->flush_all();
-        *timeout = -1;
+        EventLoop& loop = *reinterpret_cast<TurnSource*>(source)->loop;
+        loop.flush_all();
+        *timeout = loop.is_stopped() ? 0 : -1;
         return false;
     }
     static gboolean check(GSource* source) {
@@ -142,7 +143,9 @@ bool EventLoop::iterate(bool may_block) {
 void EventLoop::run(const bool& stopped) {
     iterating = this;
     turns_alone_ = kMostTurnsAlone;
+    stopped_ = &stopped;
     while (!stopped) g_main_context_iteration(context_, true);
+    stopped_ = nullptr;
     // A signal interrupts poll(): what is readable by then has not been looked at.
     iterate(false);
     flush_all();
@@ -166,7 +169,7 @@ gint EventLoop::poll_frames(std::span<GPollFD> fds, gint timeout) {
         told_ = true;
         flush_all();
         timeout = poll_timeout(now_, std::min(until, next_deadline()));
-        if (timeout == 0 || made != sources_made() || turn >= turns_alone_) return 0;
+        if (timeout == 0 || made != sources_made() || turn >= turns_alone_ || is_stopped()) return 0;
     }
 }
 

@@ -140,6 +140,7 @@ class EventLoop {
     FdWatch* first_watch(int fd) const;
     void tell_watches(GPollFD& fd);
     void flush_all();
+    bool is_stopped() const { return stopped_ && *stopped_; }
     void unlink(Flushable& flushable);
     Time next_deadline() const;
     void expire();
@@ -151,6 +152,7 @@ class EventLoop {
     Timer* timers_ = nullptr;
     Timer* expiring_ = nullptr;  ///< the next one expire() will look at
     std::vector<FdWatch*> watches_;  ///< the first of each descriptor
+    const bool* stopped_ = nullptr;  ///< of run(): what a flush sets it by is not waited for
     unsigned turns_alone_ = 0;       ///< turns between two visits to GLib; 0: GLib does all
     uint64_t turn_number_ = 0;
     bool told_ = false;              ///< somebody, since iterate() began

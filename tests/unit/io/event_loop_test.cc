@@ -72,6 +72,16 @@ TEST_F(EventLoopTest, WhatIsGoneIsNotFlushed) {
     EXPECT_EQ(log, "killer");
 }
 
+TEST_F(EventLoopTest, WhatStopsWhenATurnEndsIsNotWaitedFor) {
+    bool stopped = false;
+    bool waited = false;
+    Flushed flushed([&] { stopped = true; });
+    const auto late = after(loop_.context(), 2'000, [&] { waited = true; });
+    loop_.at_end(flushed);
+    loop_.run(stopped);
+    EXPECT_FALSE(waited);
+}
+
 TEST_F(EventLoopTest, TheClockStandsStillWithinADispatch) {
     Time first{};
     Time second{};

@@ -178,6 +178,13 @@ TEST_F(BusyLoopTest, OtherDescriptorsAreServed) {
     EXPECT_LE(reader_.count, 12);
 }
 
+TEST_F(BusyLoopTest, AStopIsSeenInItsTurn) {
+    told_ = [&] { stopped_ = reader_.count >= 10; };
+    run();
+    EXPECT_GE(reader_.count, 10);
+    EXPECT_LE(reader_.count, 11);
+}
+
 TEST_F(BusyLoopTest, WhatBecomesReadyWithFramesIsServedBeforeThem) {
     std::string order;
     Pair listening;
