@@ -14,7 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using Words = std::vector<std::string>;
 
-TunnelArguments parse(Words words) {
+TunnelArguments parse_tunnel(Words words) {
     words.insert(words.begin(), "tunnel");
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -23,9 +23,9 @@ TunnelArguments parse(Words words) {
 }
 
 /// The message, or "-" when nothing is wrong.
-std::string refusal_of(const Words& words) {
+std::string refusal_of_tunnel(const Words& words) {
     try {
-        parse(words);
+        parse_tunnel(words);
     } catch (const std::invalid_argument& error) {
         return error.what();
     }
@@ -34,7 +34,7 @@ std::string refusal_of(const Words& words) {
 
 TEST(TunnelArguments, ListenTakesLinksAndConnectsTo) {
     const TunnelArguments arguments =
-        parse({"listen", "--link", "[::1]:7000", "--to", "unix:in.sock", "--tls-creds", "pki", "--monitor", "mon"});
+        parse_tunnel({"listen", "--link", "[::1]:7000", "--to", "unix:in.sock", "--tls-creds", "pki", "--monitor", "mon"});
     EXPECT_TRUE(arguments.listens);
     EXPECT_EQ(arguments.link.host, "::1");
     EXPECT_EQ(arguments.link.port, "7000");
@@ -45,7 +45,7 @@ TEST(TunnelArguments, ListenTakesLinksAndConnectsTo) {
 }
 
 TEST(TunnelArguments, ConnectListensFrom) {
-    const TunnelArguments arguments = parse({"connect", "--link=unix:link", "--from=tcp:127.0.0.1:80", "--insecure"});
+    const TunnelArguments arguments = parse_tunnel({"connect", "--link=unix:link", "--from=tcp:127.0.0.1:80", "--insecure"});
     EXPECT_FALSE(arguments.listens);
     EXPECT_EQ(arguments.link.path, "link");
     EXPECT_EQ(arguments.local.host, "127.0.0.1");
@@ -54,15 +54,15 @@ TEST(TunnelArguments, ConnectListensFrom) {
 }
 
 TEST(TunnelArguments, NamesMayBeRepeated) {
-    const TunnelArguments arguments = parse({"connect", "--link", "h:1", "--from", "unix:f", "--tls-creds", "pki",
+    const TunnelArguments arguments = parse_tunnel({"connect", "--link", "h:1", "--from", "unix:f", "--tls-creds", "pki",
                                              "--tls-allow", "CN=a", "--tls-allow=CN=b", "--tls-peer", "x"});
     EXPECT_THAT(arguments.security.allow, ElementsAre("CN=a", "CN=b"));
     EXPECT_EQ(arguments.security.peer, "x");
 }
 
 TEST(TunnelArguments, HelpComesBeforeAllErrors) {
-    EXPECT_TRUE(parse({"--help"}).help);
-    EXPECT_TRUE(parse({"listen", "--what", "-h"}).help);
+    EXPECT_TRUE(parse_tunnel({"--help"}).help);
+    EXPECT_TRUE(parse_tunnel({"listen", "--what", "-h"}).help);
 }
 
 TEST(TunnelArguments, WhatIsWrongIsNamed) {
@@ -86,8 +86,8 @@ TEST(TunnelArguments, WhatIsWrongIsNamed) {
         {{"listen", "--link", "h:1", "--to", "unix:t", "--tls-creds", "d", "--insecure"}, "exclude each other"},
         {{"listen", "--link", "unix:l", "--to", "unix:t", "--tls-peer", "x"}, "need --tls-creds"},
     };
-    for (const auto& [words, expected] : cases) EXPECT_THAT(refusal_of(words), HasSubstr(expected));
-    EXPECT_EQ(refusal_of({"listen", "--link", "unix:l", "--to", "unix:t"}), "-");
+    for (const auto& [words, expected] : cases) EXPECT_THAT(refusal_of_tunnel(words), HasSubstr(expected));
+    EXPECT_EQ(refusal_of_tunnel({"listen", "--link", "unix:l", "--to", "unix:t"}), "-");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace colo::test {
 namespace {
 
-const std::string kSyn = "S 0:0(0) <mss 1460>";
+const std::string kFirstSyn = "S 0:0(0) <mss 1460>";
 constexpr Time kGrace = LonelySyns::kGrace;
 
 Tcp from(uint16_t port, uint16_t peer_port = 443) {
@@ -18,9 +18,9 @@ class LonelySynsOfBoth : public testing::Test {
   protected:
     /// The primary's is sent `ahead` of the secondary's, and both have waited for long.
     Names asked_for(const Tcp& primarys, const Tcp& secondarys, Time ahead = {}) {
-        rig_.p(primarys, kSyn);
+        rig_.p(primarys, kFirstSyn);
         rig_.pass_time(ahead);
-        rig_.s(secondarys, kSyn);
+        rig_.s(secondarys, kFirstSyn);
         rig_.pass_time(kGrace - Time(1));
         EXPECT_EQ(rig_.requests(), Names{}) << "they might be two threads' connections";
         rig_.pass_time(Time(1));
@@ -35,13 +35,13 @@ TEST_F(LonelySynsOfBoth, AreADivergence) {
     EXPECT_EQ(rig_.sink().requests.back().evidence->detail, "the secondary connects from port 40002");
     EXPECT_EQ(rig_.released(), Names{}) << "but for a checkpoint";
     rig_.fence();
-    EXPECT_EQ(rig_.released(), Names{"40001 " + kSyn});
+    EXPECT_EQ(rig_.released(), Names{"40001 " + kFirstSyn});
 }
 
 TEST_F(LonelySynsOfBoth, AreADivergenceWhicheverComesFirst) {
-    rig_.s(from(40002), kSyn);
+    rig_.s(from(40002), kFirstSyn);
     rig_.pass_time(kGrace / 2);
-    rig_.p(from(40001), kSyn);
+    rig_.p(from(40001), kFirstSyn);
     rig_.pass_time(kGrace - Time(1));
     EXPECT_EQ(rig_.requests(), Names{});
     rig_.pass_time(Time(1));
@@ -53,7 +53,7 @@ TEST_F(LonelySynsOfBoth, AreLookedAtWhenTheSecondOneHasWaitedLongEnough) {
 }
 
 TEST_F(LonelySynsOfBoth, TellWhenTheyAreToBeLookedAt) {
-    rig_.p(from(40001), kSyn);
+    rig_.p(from(40001), kFirstSyn);
     EXPECT_EQ(rig_.comparator().next_deadline(), rig_.now() + kGrace);
 }
 
@@ -62,27 +62,27 @@ TEST_F(LonelySynsOfBoth, AreDifferentConnectionsWhereTheOtherEndDiffers) {
 }
 
 TEST_F(LonelySynsOfBoth, AreNotThoseThatCameInTheOtherOrder) {
-    rig_.p(from(40001), kSyn);
-    rig_.s(from(40002), kSyn);
+    rig_.p(from(40001), kFirstSyn);
+    rig_.s(from(40002), kFirstSyn);
     rig_.pass_time(kGrace - milliseconds(1));
-    rig_.p(from(40002), kSyn);
-    rig_.s(from(40001), kSyn);
+    rig_.p(from(40002), kFirstSyn);
+    rig_.s(from(40001), kFirstSyn);
     rig_.pass_time(seconds(1));
     EXPECT_EQ(rig_.requests(), Names{});
-    EXPECT_EQ(rig_.released(), (Names{"40002 " + kSyn, "40001 " + kSyn}));
+    EXPECT_EQ(rig_.released(), (Names{"40002 " + kFirstSyn, "40001 " + kFirstSyn}));
 }
 
 TEST_F(LonelySynsOfBoth, AreNotOfOneVmAlone) {
-    rig_.p(from(40001), kSyn);
-    rig_.p(from(40002), kSyn);
+    rig_.p(from(40001), kFirstSyn);
+    rig_.p(from(40002), kFirstSyn);
     rig_.pass_time(seconds(1));
     EXPECT_EQ(rig_.requests(), Names{});
 }
 
 TEST_F(LonelySynsOfBoth, MakeOneRequestEach) {
-    for (const uint16_t port : {40001, 40003}) rig_.p(from(port), kSyn);
-    for (const uint16_t port : {40002, 40004}) rig_.s(from(port), kSyn);
-    for (const uint16_t port : {40001, 40003}) rig_.p(from(port), kSyn);  // retransmissions
+    for (const uint16_t port : {40001, 40003}) rig_.p(from(port), kFirstSyn);
+    for (const uint16_t port : {40002, 40004}) rig_.s(from(port), kFirstSyn);
+    for (const uint16_t port : {40001, 40003}) rig_.p(from(port), kFirstSyn);  // retransmissions
     rig_.pass_time(seconds(1));
     EXPECT_EQ(rig_.requests(), (Names{"divergence tcp:40001@0", "divergence tcp:40003@0"}));
     rig_.pass_time(seconds(1));
@@ -90,16 +90,16 @@ TEST_F(LonelySynsOfBoth, MakeOneRequestEach) {
 }
 
 TEST_F(LonelySynsOfBoth, AreForgottenAtAFence) {
-    rig_.p(from(40001), kSyn);
-    rig_.s(from(40002), kSyn);
+    rig_.p(from(40001), kFirstSyn);
+    rig_.s(from(40002), kFirstSyn);
     rig_.fence();
     rig_.pass_time(seconds(1));
     EXPECT_EQ(rig_.requests(), Names{});
 }
 
 TEST_F(LonelySynsOfBoth, AreBounded) {
-    for (uint16_t port = 1; port <= LonelySyns::kMost + 10; ++port) rig_.p(from(port), kSyn);
-    rig_.s(from(1000), kSyn);
+    for (uint16_t port = 1; port <= LonelySyns::kMost + 10; ++port) rig_.p(from(port), kFirstSyn);
+    rig_.s(from(1000), kFirstSyn);
     rig_.pass_time(seconds(1));
     EXPECT_EQ(rig_.requests(), Names{"divergence tcp:12@0"}) << "the first are left to their timeout";
 }

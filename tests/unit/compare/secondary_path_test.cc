@@ -10,9 +10,9 @@
 namespace colo::test {
 namespace {
 
-constexpr uint32_t kKnown = 1001;
-constexpr uint32_t kNative = 5001;
-constexpr uint32_t kNativeClock = 900;
+constexpr uint32_t kClientsSeq = 1001;
+constexpr uint32_t kVmsSeq = 5001;
+constexpr uint32_t kVmsClock = 900;
 constexpr uint8_t kSynAckFlags = tcp_flag::kSyn | tcp_flag::kAck;
 
 class Path : public testing::TestWithParam<Comparer>, private AnnouncementSink, private SecondaryPath::Outside {
@@ -20,9 +20,9 @@ class Path : public testing::TestWithParam<Comparer>, private AnnouncementSink, 
     bool is_linked() const { return GetParam() == Comparer::kLinked; }
     /// A handshake whose delta is known.
     void open() {
-        vm_says(stamped(vm(kNative - 1).flags(kSynAckFlags), kNativeClock, 7));
-        if (is_linked()) mapper_.learn(key(), {kDelta, Seq(kKnown)}, now_);
-        client_says(stamped(client().ack(kKnown), 8, kNativeClock - kDelta.timestamp));
+        vm_says(stamped(vm(kVmsSeq - 1).flags(kSynAckFlags), kVmsClock, 7));
+        if (is_linked()) mapper_.learn(key(), {kDelta, Seq(kClientsSeq)}, now_);
+        client_says(stamped(client().ack(kClientsSeq), 8, kVmsClock - kDelta.timestamp));
     }
     static FrameBuilder vm(uint32_t seq) { return wrapped(Wrapping::kIpv4).seq(seq).ack(kClientIsn + 1); }
     static FrameBuilder client() { return wrapped(Wrapping::kIpv4).swap_ends().seq(kClientIsn + 1); }
@@ -34,7 +34,7 @@ class Path : public testing::TestWithParam<Comparer>, private AnnouncementSink, 
         sent_.clear();
         path_.from_vm(pool_.copy(frame.build()), 1, now_);
     }
-    void vm_says(uint32_t seq, const char* data) { vm_says(stamped(vm(seq).payload(data), kNativeClock + 5, 8)); }
+    void vm_says(uint32_t seq, const char* data) { vm_says(stamped(vm(seq).payload(data), kVmsClock + 5, 8)); }
     void client_says(const FrameBuilder& frame) {
         given_.clear();
         path_.from_peer(pool_.copy(frame.build()), now_);
@@ -67,49 +67,49 @@ INSTANTIATE_TEST_SUITE_P(Secondary, Path, testing::Values(Comparer::kLinked, Com
 
 TEST_P(Path, GivesTheComparerTheNumbersThatItExpects) {
     open();
-    vm_says(kNative, "answer");
+    vm_says(kVmsSeq, "answer");
     ASSERT_EQ(sent_.size(), 1u);
-    EXPECT_EQ(sent_[0].seq, of_comparer(kNative));
+    EXPECT_EQ(sent_[0].seq, of_comparer(kVmsSeq));
     ASSERT_EQ(given_.size(), 1u);
-    EXPECT_EQ(given_[0].ack, kNative);
+    EXPECT_EQ(given_[0].ack, kVmsSeq);
 }
 
 TEST_P(Path, HasWhatNobodyHasHeardInTheVmsOwnNumbers) {
     open();
-    vm_says(kNative, "heard");
-    client_says(stamped(client().ack(kKnown + 5), 9, 100));
-    vm_says(kNative + 5, "unheard");
+    vm_says(kVmsSeq, "heard");
+    client_says(stamped(client().ack(kClientsSeq + 5), 9, 100));
+    vm_says(kVmsSeq + 5, "unheard");
     const auto unheard = path_.end(now_);
     ASSERT_EQ(unheard.size(), 1u);
-    EXPECT_EQ(seen(unheard[0]).seq, kNative + 5);
-    EXPECT_EQ(seen(unheard[0]).tsval, kNativeClock + 5);
+    EXPECT_EQ(seen(unheard[0]).seq, kVmsSeq + 5);
+    EXPECT_EQ(seen(unheard[0]).tsval, kVmsClock + 5);
 }
 
 TEST_P(Path, MapsInPlaceWhatItKeeps) {
     open();
-    vm_says(kNative, "answer");
+    vm_says(kVmsSeq, "answer");
     EXPECT_EQ(mapper_.counters().copied, 0u);
     EXPECT_EQ(mapper_.counters().output_mapped, is_linked() ? 0u : 1u);
 }
 
 TEST_P(Path, MapsInPlaceWhatASurvivorsCopySays) {
     mapper_.set_base(key(), {kDelta}, now_);
-    vm_says(kNative, "answer");
-    EXPECT_EQ(sent_.at(0).seq, kKnown);
+    vm_says(kVmsSeq, "answer");
+    EXPECT_EQ(sent_.at(0).seq, kClientsSeq);
     EXPECT_EQ(mapper_.counters().copied, 0u);
     const auto unheard = path_.end(now_);
     ASSERT_EQ(unheard.size(), 1u);
-    EXPECT_EQ(seen(unheard[0]).seq, kNative);
+    EXPECT_EQ(seen(unheard[0]).seq, kVmsSeq);
 }
 
 TEST_P(Path, OfAVmThatIsAloneOnlyMaps) {
     open();
     path_.end(now_);
     mapper_.failover(now_);
-    vm_says(kNative, "answer");
-    EXPECT_EQ(sent_.at(0).seq, kKnown);
-    client_says(stamped(client().ack(kKnown + 6), 9, 100));
-    EXPECT_EQ(given_.at(0).ack, kNative + 6);
+    vm_says(kVmsSeq, "answer");
+    EXPECT_EQ(sent_.at(0).seq, kClientsSeq);
+    client_says(stamped(client().ack(kClientsSeq + 6), 9, 100));
+    EXPECT_EQ(given_.at(0).ack, kVmsSeq + 6);
     EXPECT_EQ(path_.next_deadline(), kNever);
     EXPECT_TRUE(path_.end(now_).empty());
 }
@@ -121,7 +121,7 @@ TEST_P(Path, KeepsQuestionsForNeighboursWhereThereIsALink) {
 
 TEST_P(Path, ThatLooksAwayKnowsNothingOfWhatWasSaid) {
     open();
-    vm_says(kNative, "answer");
+    vm_says(kVmsSeq, "answer");
     path_.look_away(now_);
     EXPECT_TRUE(path_.end(now_).empty());
 }
