@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/certs_arguments.h"
 
-#include <charconv>
 #include <stdexcept>
 #include <string_view>
 
+#include "io/plain_value.h"
 #include "monitor/json.h"
 
 namespace colo {
@@ -14,12 +14,9 @@ namespace {
 constexpr unsigned kMostDays = 36'500;
 
 unsigned parse_days(const std::string& text) {
-    unsigned days = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), days);
-    if (error != std::errc() || end != text.data() + text.size() || days == 0 || days > kMostDays) {
-        throw std::invalid_argument("--days: '" + clipped(text) + "' is not from 1 to " + std::to_string(kMostDays));
-    }
-    return days;
+    const unsigned days = decimal<unsigned>(text).value_or(0);
+    if (days >= 1 && days <= kMostDays) return days;
+    throw std::invalid_argument("--days: '" + clipped(text) + "' is not from 1 to " + std::to_string(kMostDays));
 }
 
 void set(CertsArguments& arguments, std::string_view name, const std::string& value) {

@@ -48,14 +48,14 @@ NicArguments parse_nic(const std::string& text) {
 
 void check_redirected(NicArguments nic, Role role) {
     if (!nic.vm.empty() || !nic.uplink.empty())
-        fail("--nic", "vm= and uplink= exclude guest-out=, guest-in=, net-out= and net-in=");
+        fail(nic, nic.vm.empty() ? "uplink" : "vm", " excludes guest-out=, guest-in=, net-out= and net-in=");
     std::map<std::string, std::string_view> seen;
     for (const auto& [key, path] : paths_of(nic)) {
         if (key == "vm" || key == "uplink") continue;
         const bool may_be_missing = key == "guest-in" && role == Role::kPrimary;
-        if (path->empty() && !may_be_missing) fail("--nic", std::string(key) + "= is missing");
+        if (path->empty() && !may_be_missing) fail(nic, std::string(key), " is missing");
         const auto [other, is_new] = seen.emplace(*path, key);
-        if (!is_new) fail("--nic", std::string(key) + "= and " + std::string(other->second) + "= are the same");
+        if (!is_new) fail(nic, std::string(key), " and " + std::string(other->second) + "= are the same");
     }
 }
 

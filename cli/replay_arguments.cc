@@ -5,11 +5,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "io/plain_value.h"
 
 namespace colo {
 
@@ -112,30 +113,22 @@ bool same_file(const std::string& path, const std::string& recording) {
            of_path.st_dev == of_read.st_dev && of_path.st_ino == of_read.st_ino;
 }
 
-/// Zero, which nobody takes: it is no decimal number, or too large.
-int64_t parse_number(std::string_view text) {
-    int64_t number = 0;
-    const char* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, number);
-    return error == std::errc() && at == end ? number : 0;
-}
-
 /// What is not given is as ComparatorConfig has it.
 void take_limits(const RawArguments& raw, ComparatorConfig& config) {
     if (raw.timeout_ms) {
-        const int64_t ms = parse_number(raw.timeout_ms);
+        const int64_t ms = decimal<int64_t>(raw.timeout_ms).value_or(0);
         if (ms < 1 || ms > kMaxTimeoutMs)
             throw UsageError("--compare-timeout takes 1 to " + std::to_string(kMaxTimeoutMs) + " ms");
         config.compare_timeout = milliseconds(ms);
     }
     if (raw.max_connections) {
-        const int64_t connections = parse_number(raw.max_connections);
+        const int64_t connections = decimal<int64_t>(raw.max_connections).value_or(0);
         if (connections < 1 || connections > kMaxConnections)
             throw UsageError("--max-connections takes 1 to " + std::to_string(kMaxConnections));
         config.max_connections = static_cast<uint32_t>(connections);
     }
     if (raw.max_queue_bytes) {
-        const int64_t bytes = parse_number(raw.max_queue_bytes);
+        const int64_t bytes = decimal<int64_t>(raw.max_queue_bytes).value_or(0);
         if (bytes < 1) throw UsageError("--max-queue-bytes takes a positive number");
         config.max_queue_bytes = static_cast<uint64_t>(bytes);
     }

@@ -6,8 +6,9 @@
 #include <string>
 
 #include "filter/endpoint_counters.h"
-#include "filter/frame_queue.h"
 #include "filter/frame_sink.h"
+#include "filter/framing.h"
+#include "filter/queue_limits.h"
 
 namespace colo {
 

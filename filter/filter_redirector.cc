@@ -9,28 +9,19 @@
 // While nobody is at outdev QEMU's lets frames pass. Beside a secondary's VM that would be output that
 // nobody has compared, the moment the primary's host dies: there, and with a link, they are dropped,
 // counted, until the VM goes on alone (fail-closed=auto; on and off: always, never).
-#include <deque>
-
 #include "filter/colo_link.h"
 #include "filter/filter.h"
 #include "filter/host.h"
 #include "filter/object_type.h"
 #include "filter/port.h"
+#include "filter/waiting_frames.h"
 
 namespace colo {
 
 namespace {
 
 enum class FailClosed : uint8_t { kAuto, kOn, kOff };
-constexpr const char* kFailClosed[] = {"auto", "on", "off"};
-
-FailClosed read_fail_closed(OptionReader& options) {
-    const std::string word = options.take("fail-closed", "auto");
-    for (size_t i = 0; i < std::size(kFailClosed); ++i) {
-        if (word == kFailClosed[i]) return static_cast<FailClosed>(i);
-    }
-    options.fail("fail-closed", "'" + word + "' is none of auto, on, off");
-}
+constexpr std::string_view kFailClosed[] = {"auto", "on", "off"};
 
 class FilterRedirector final : public Filter {
   public:
@@ -40,7 +31,7 @@ class FilterRedirector final : public Filter {
           indev_(options.take("indev", "")),
           outdev_(options.take("outdev", "")),
           vnet_(options.take_bool("vnet_hdr_support", false)),
-          fail_closed_(read_fail_closed(options)),
+          fail_closed_(static_cast<FailClosed>(options.take_choice("fail-closed", kFailClosed))),
           in_([this](Frame&& frame, Time now) { take(std::move(frame), now); }) {
         const bool has_chardev = !indev_.empty() || !outdev_.empty();
         if (link_ && has_chardev) options.fail("link", "excludes indev and outdev");
@@ -88,7 +79,7 @@ class FilterRedirector final : public Filter {
         all.push_back({"outdev", "string", [this] { return Value(outdev_); }});
         all.push_back({"vnet_hdr_support", "bool", [this] { return Value(vnet_); }});
         all.push_back({"fail-closed", "string",
-                       [this] { return Value(kFailClosed[static_cast<size_t>(fail_closed_)]); }});
+                       [this] { return Value(std::string(kFailClosed[static_cast<size_t>(fail_closed_)])); }});
         all.push_back({"passed-unconnected", "uint64", [this] { return Value(passed_unconnected_); }});
         all.push_back({"dropped-unconnected", "uint64", [this] { return Value(dropped_unconnected_); }});
         all.push_back({"dropped-uplink", "uint64", [this] { return Value(dropped_uplink_); }});
@@ -109,19 +100,15 @@ class FilterRedirector final : public Filter {
             ++dropped_uplink_;
         } else if (is_on()) {
             enter(std::move(frame), now);
-        } else if (kept_bytes_ + frame.size() > kMaxKeptBytes) {
-            host().dropped(what(), "off", 1, now);
+        } else if (kept_.has_room_for(frame)) {
+            kept_.push(std::move(frame));
         } else {
-            kept_bytes_ += frame.size();
-            kept_.push_back(std::move(frame));
+            host().dropped(what(), "off", 1, now);
         }
     }
 
     void status_changed() override {
-        if (!is_on()) return;
-        for (Frame& frame : kept_) enter(std::move(frame), host().loop().now());
-        kept_.clear();
-        kept_bytes_ = 0;
+        while (is_on() && !kept_.empty()) enter(kept_.pop(), host().loop().now());
     }
 
     void enter(Frame&& frame, Time now) {
@@ -131,8 +118,6 @@ class FilterRedirector final : public Filter {
         pass_on(std::move(frame), serves(Direction::kRx) ? Direction::kRx : Direction::kTx, now);
     }
 
-    static constexpr size_t kMaxKeptBytes = 64u << 20;
-
     LinkName link_;
     std::string indev_;
     std::string outdev_;
@@ -141,8 +126,7 @@ class FilterRedirector final : public Filter {
     bool is_alone_ = false;  ///< the VM is: nothing is redirected any more
     Port in_;
     Port out_;
-    std::deque<Frame> kept_;  ///< came in while the filter was off
-    size_t kept_bytes_ = 0;
+    WaitingFrames kept_;  ///< came in while the filter was off
     uint64_t passed_unconnected_ = 0;
     uint64_t dropped_unconnected_ = 0;
     uint64_t dropped_uplink_ = 0;  ///< frames from where the VM does not get its input

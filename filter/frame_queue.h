@@ -15,14 +15,10 @@
 #include <span>
 
 #include "filter/framing.h"
+#include "filter/queue_limits.h"
 #include "io/ring.h"
 
 namespace colo {
-
-struct QueueLimits {
-    size_t bytes = 64u << 20;
-    size_t frames = 1u << 18;
-};
 
 class FrameQueue {
   public:

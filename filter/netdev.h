@@ -5,8 +5,8 @@
 #include <string>
 
 #include "filter/endpoint_counters.h"
-#include "filter/frame_queue.h"
 #include "filter/frame_sink.h"
+#include "filter/queue_limits.h"
 
 namespace colo {
 

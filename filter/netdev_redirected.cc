@@ -29,7 +29,6 @@ NetdevRedirected::NetdevRedirected(EventLoop& loop, FramePool& pool, std::string
 /// What comes where frames go is read, so that its end is seen, and discarded.
 void NetdevRedirected::receiver_changed(NetdevReceiver* receiver) {
     kept_.clear();
-    kept_bytes_ = 0;
     FrameSink& sink = *this;
     in_.port.stream().set_sink(receiver ? &sink : nullptr);
     in_.port.stream().set_framing(Framing::kPlain, Framing::kPlain);
@@ -53,7 +52,7 @@ SendResult NetdevRedirected::send(Frame&& frame) {
 }
 
 void NetdevRedirected::set_limits(const QueueLimits& limits) {
-    limits_ = limits;
+    kept_.set_limits(limits);
     if (out_) out_->port.stream().set_limits(limits);
 }
 
@@ -69,12 +68,9 @@ void NetdevRedirected::batch_end(Time now) {
 }
 
 void NetdevRedirected::keep(Frame&& frame) {
-    if (kept_.size() >= limits_.frames || kept_bytes_ + frame.size() > limits_.bytes) {
-        ++refused_;
-        return receiver()->frames_refused(1);
-    }
-    kept_bytes_ += frame.size();
-    kept_.push() = std::move(frame);
+    if (kept_.has_room_for(frame)) return kept_.push(std::move(frame));
+    ++refused_;
+    receiver()->frames_refused(1);
 }
 
 /// Whoever ends a pause does not expect to be called back.
@@ -92,10 +88,7 @@ void NetdevRedirected::pause_reading(bool paused) {
 bool NetdevRedirected::hand_on_kept(bool while_paused) {
     Lifeline::Watch life(lifeline_);
     while (!kept_.empty() && receiver() && (!is_paused_ || while_paused)) {
-        Frame frame = std::move(kept_.front());
-        kept_.pop();
-        kept_bytes_ -= frame.size();
-        receiver()->frame(std::move(frame), now());
+        receiver()->frame(kept_.pop(), now());
         if (life.is_cut()) return false;
     }
     if (receiver()) receiver()->batch_end(now());

@@ -12,9 +12,9 @@
 
 #include "filter/netdev.h"
 #include "filter/socket_port.h"
+#include "filter/waiting_frames.h"
 #include "io/glib_source.h"
 #include "io/lifeline.h"
-#include "io/ring.h"
 
 namespace colo {
 
@@ -60,9 +60,7 @@ class NetdevRedirected final : public Netdev, private FrameSink {
     bool is_up_ = false;  ///< as the receiver was told
     bool is_paused_ = false;
     bool is_draining_ = false;
-    QueueLimits limits_;
-    Ring<Frame> kept_;  ///< came during a pause
-    size_t kept_bytes_ = 0;
+    WaitingFrames kept_;  ///< came during a pause
     uint64_t refused_ = 0;
     uint64_t delivered_ = 0;  ///< by QEMU's mirror
     mutable EndpointCounters counters_;

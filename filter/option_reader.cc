@@ -2,9 +2,10 @@
 #include "filter/option_reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <utility>
+
+#include "io/plain_value.h"
 
 namespace colo {
 
@@ -46,19 +47,27 @@ std::string OptionReader::need(std::string_view key, std::string_view problem) {
 bool OptionReader::take_bool(std::string_view key, bool otherwise) {
     const std::optional<std::string> value = take(key);
     if (!value) return otherwise;
-    if (value == "on" || value == "yes" || value == "true") return true;
-    if (value == "off" || value == "no" || value == "false") return false;
+    if (const auto flag = on_or_off(*value)) return *flag;
     fail(key, "'" + *value + "' is neither on nor off");
+}
+
+size_t OptionReader::take_choice(std::string_view key, std::span<const std::string_view> words) {
+    const std::optional<std::string> given = take(key);
+    if (!given) return 0;
+    std::string choices;
+    for (size_t i = 0; i < words.size(); ++i) {
+        if (*given == words[i]) return i;
+        choices += (i > 0 ? ", " : "") + std::string(words[i]);
+    }
+    fail(key, "'" + *given + "' is none of " + choices);
 }
 
 uint64_t OptionReader::take_uint(std::string_view key, uint64_t otherwise, uint64_t min,
                                  uint64_t max) {
     const std::optional<std::string> text = take(key);
     if (!text) return otherwise;
-    uint64_t value = 0;
-    const char* end = text->data() + text->size();
-    const auto [at, error] = std::from_chars(text->data(), end, value);
-    if (error == std::errc() && at == end && value >= min && value <= max) return value;
+    const auto value = decimal<uint64_t>(*text);
+    if (value && *value >= min && *value <= max) return *value;
     fail(key, "'" + *text + "' is not a number from " + std::to_string(min) + " to " +
                   std::to_string(max));
 }

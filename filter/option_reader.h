@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,8 @@ class OptionReader {
     std::string need(std::string_view key, std::string_view problem = "is missing");
     /// on/off, yes/no, true/false.
     bool take_bool(std::string_view key, bool otherwise);
+    /// The index of the given one of `words`; without one 0.
+    size_t take_choice(std::string_view key, std::span<const std::string_view> words);
     uint64_t take_uint(std::string_view key, uint64_t otherwise, uint64_t min, uint64_t max);
 
     /// Throws when anything is left, and names it.

@@ -123,20 +123,14 @@ SendResult PacketPort::send(Frame&& frame) {
         ++counters_.not_connected;
         return SendResult::kNotConnected;
     }
-    if (!has_room_for(frame) && !is_blocked()) flush();
-    if (!has_room_for(frame)) {
+    if (!queue_.has_room_for(frame) && !is_blocked()) flush();
+    if (!queue_.has_room_for(frame)) {
         ++counters_.refused;
         return SendResult::kFull;
     }
-    queued_bytes_ += frame.size();
-    queue_.push() = std::move(frame);
+    queue_.push(std::move(frame));
     if (!is_blocked()) loop_.at_end(*this);
     return SendResult::kQueued;
-}
-
-bool PacketPort::has_room_for(const Frame& frame) const {
-    return queue_.empty() || (queue_.size() < limits_.frames &&
-                              queued_bytes_ + frame.size() <= limits_.bytes);
 }
 
 void PacketPort::flush() {
@@ -175,7 +169,7 @@ size_t PacketPort::write_datagrams() {
 
 size_t PacketPort::write_frame() {
     Vectors vectors;
-    const size_t count = gather(queue_.front(), vectors);
+    const size_t count = gather(queue_[0], vectors);
     ++counters_.writes;
     return writev(device_.fd.get(), vectors.data(), static_cast<int>(count)) < 0 ? 0 : 1;
 }
@@ -195,21 +189,15 @@ void PacketPort::written(size_t frames) {
     is_failing_ = false;
     counters_.frames_out += frames;
     for (size_t i = 0; i < frames; ++i) {
-        counters_.bytes_out += queue_.front().size() + device_.vnet_header;
-        remove_first();
+        counters_.bytes_out += queue_.pop().size() + device_.vnet_header;
     }
 }
 
 void PacketPort::drop_first(int error) {
     ++(is_absence(error) ? counters_.not_connected : counters_.write_errors);
-    remove_first();
+    queue_.pop();
     if (std::exchange(is_failing_, true)) return;
     log_warning(what_, std::string("a frame cannot be written: ") + std::strerror(error));
-}
-
-void PacketPort::remove_first() {
-    queued_bytes_ -= queue_.front().size();
-    queue_.pop();
 }
 
 void PacketPort::wait_until_writable() {
@@ -224,7 +212,6 @@ void PacketPort::close() {
     ++counters_.disconnects;
     counters_.lost += queue_.size();
     queue_.clear();
-    queued_bytes_ = 0;
     buffer_.clear();
     writable_.reset();
     again_.reset();

@@ -10,13 +10,12 @@
 #include <string>
 
 #include "filter/endpoint_counters.h"
-#include "filter/frame_queue.h"
 #include "filter/frame_sink.h"
 #include "filter/framing.h"
+#include "filter/waiting_frames.h"
 #include "io/event_loop.h"
 #include "io/file_descriptor.h"
 #include "io/lifeline.h"
-#include "io/ring.h"
 #include "io/socket_address.h"
 #include "packet/receive_buffer.h"
 
@@ -48,7 +47,7 @@ class PacketPort final : private FdWatch::Owner, private Flushable {
 
     /// Reads from the first call on. nullptr: frames are discarded and counted.
     void set_sink(FrameSink* sink);
-    void set_limits(const QueueLimits& limits) { limits_ = limits; }
+    void set_limits(const QueueLimits& limits) { queue_.set_limits(limits); }
     void pause_reading(bool paused);
     /// As FrameStream::drain().
     bool drain();
@@ -56,7 +55,7 @@ class PacketPort final : private FdWatch::Owner, private Flushable {
     /// Takes the frame only with kQueued. A vnet header is cut to the device's size, or is all zero when the
     /// frame has none that is long enough.
     SendResult send(Frame&& frame);
-    size_t unsent() const { return queued_bytes_; }
+    size_t unsent() const { return queue_.bytes(); }
 
   private:
     enum class Read { kSome, kEmpty, kOver };
@@ -72,10 +71,8 @@ class PacketPort final : private FdWatch::Owner, private Flushable {
     size_t gather(const Frame& frame, Vectors& vectors) const;
     void written(size_t frames);
     void drop_first(int error);
-    void remove_first();
     void wait_until_writable();
     bool is_blocked() const { return writable_ || again_; }
-    bool has_room_for(const Frame& frame) const;
     void readable();
     Read read_batch(size_t share, bool until_empty);
     Read read_once();
@@ -89,9 +86,7 @@ class PacketPort final : private FdWatch::Owner, private Flushable {
     Owner& owner_;
     EndpointCounters counters_;
     ReceiveBuffer buffer_;
-    Ring<Frame> queue_;
-    QueueLimits limits_;
-    size_t queued_bytes_ = 0;
+    WaitingFrames queue_;
     FrameSink* sink_ = nullptr;
     bool reads_ = false;
     bool paused_ = false;

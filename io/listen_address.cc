@@ -3,10 +3,10 @@
 
 #include <sys/un.h>
 
-#include <charconv>
 #include <stdexcept>
 
 #include "io/option_string.h"
+#include "io/plain_value.h"
 
 namespace colo {
 
@@ -14,13 +14,6 @@ namespace {
 
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kTcp = "tcp:";
-
-bool is_port(const std::string& text) {
-    uint16_t port = 0;
-    const char* end = text.data() + text.size();
-    const auto [at, error] = std::from_chars(text.data(), end, port);
-    return error == std::errc() && at == end;
-}
 
 std::string parse_path(std::string_view path) {
     if (path.empty()) throw std::invalid_argument("a path is needed");
@@ -36,7 +29,7 @@ void parse_host_and_port(std::string_view text, ListenAddress& address) {
     if (colon == std::string_view::npos) throw std::invalid_argument("HOST:PORT is needed");
     address.host = text.substr(0, colon);
     address.port = text.substr(colon + 1);
-    if (!is_port(address.port)) {
+    if (!decimal<uint16_t>(address.port)) {
         throw std::invalid_argument("'" + address.port + "' is not a port (0 to 65535)");
     }
     if (address.host.starts_with('[') && address.host.ends_with(']')) {

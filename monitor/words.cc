@@ -4,10 +4,10 @@
 #include <glib.h>
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 
 #include "io/option_string.h"
+#include "io/plain_value.h"
 #include "monitor/command_registry.h"
 #include "monitor/json_value.h"
 
@@ -72,19 +72,12 @@ Json parsed(const std::string& text) {
 }
 
 Json boolean(const std::string& text) {
-    for (const char* yes : {"on", "true", "yes"}) {
-        if (text == yes) return true;
-    }
-    for (const char* no : {"off", "false", "no"}) {
-        if (text == no) return false;
-    }
+    if (const auto value = on_or_off(text)) return *value;
     throw std::invalid_argument("'" + clipped(text) + "' is neither on nor off");
 }
 
 Json integer(const std::string& text) {
-    int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && end == text.data() + text.size()) return value;
+    if (const auto value = decimal<int64_t>(text)) return *value;
     throw std::invalid_argument("'" + clipped(text) + "' is not an integer");
 }
 

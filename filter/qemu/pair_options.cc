@@ -10,6 +10,9 @@ namespace colo {
 
 namespace {
 
+constexpr std::string_view kFailover[] = {"manual", "auto"};
+constexpr std::string_view kOnLinkLoss[] = {"hold", "solo"};
+
 PeerLinkOptions read_link(OptionReader& options) {
     const ListenAddress address = parse_link_address(options.need("link"));
     LinkSecurity security;
@@ -20,13 +23,6 @@ PeerLinkOptions read_link(OptionReader& options) {
     security.dashes = "";
     security.check(address);
     return PeerLinkOptions::secured(address, security);
-}
-
-/// One of two words; the first if none is given.
-bool take_choice(OptionReader& options, const char* key, const char* no, const char* yes) {
-    const std::string word = options.take(key, no);
-    if (word != no && word != yes) options.fail(key, "'" + word + "' is neither " + no + " nor " + yes);
-    return word == yes;
 }
 
 /// "NAME=VALUE NAME=VALUE ..."
@@ -53,8 +49,8 @@ ProtectedVmOptions read_pair_options(Role role, OptionReader& options, const std
     read.incoming_path = options.take("incoming", "");
     read.starts = options.take_bool("start", false);
     read.disk_is_external = options.take_bool("disk-external", false);
-    read.survival.is_automatic = take_choice(options, "failover", "manual", "auto");
-    read.survival.goes_solo = take_choice(options, "on-link-loss", "hold", "solo");
+    read.survival.is_automatic = options.take_choice("failover", kFailover) == 1;
+    read.survival.goes_solo = options.take_choice("on-link-loss", kOnLinkLoss) == 1;
     read.survival.fence_command = options.take("fence", "");
     read_settings(options, read.settings);
     return read;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/bench/feeder_options.h"
 
-#include <charconv>
 #include <functional>
 #include <map>
 #include <stdexcept>
 #include <string_view>
 
+#include "io/plain_value.h"
 #include "tests/bench/tcp_traffic.h"
 
 namespace colo::bench {
@@ -18,11 +18,9 @@ using Setter = std::function<void(std::string_view value)>;
 template <typename Number>
 Setter number(Number& target) {
     return [&target](std::string_view value) {
-        const char* const end = value.data() + value.size();
-        const auto result = std::from_chars(value.data(), end, target);
-        if (result.ec != std::errc() || result.ptr != end) {
-            throw std::invalid_argument("'" + std::string(value) + "' is no such number");
-        }
+        const auto read = decimal<Number>(value);
+        if (!read) throw std::invalid_argument("'" + std::string(value) + "' is no such number");
+        target = *read;
     };
 }
 

@@ -3,14 +3,13 @@
 """What comparing costs the primary's QEMU, and how long frames are held: the plugin with role=primary against QEMU's
 own filter-mirror, filter-redirector and colo-compare in the same process. By hand; runs alternate in one go.
 
-Both: the VM's frames come from netdev `b` by a hub and leave at netdev `a`, where the filters stand. The plugin's
-secondary is a second QEMU with the plugin, whose VM says the same; QEMU's is the test, on the socket where a
-secondary's redirector would be. CPU is that of the primary's QEMU alone, with all of its threads, a released frame."""
+Both: the VM's frames come from netdev `b` by a hub and leave at netdev `a`, where the filters stand. The secondary is a
+second QEMU whose VM says the same: with the plugin, or with a filter-redirector. CPU is that of the primary's QEMU
+alone, with all of its threads, a released frame."""
 import argparse
 import os
 import select
 import shutil
-import socket
 import statistics
 import struct
 import subprocess
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from plugin_rig import PLUGIN, QEMU, End, Qmp, connected, eventually
+from plugin_rig import PLUGIN, QEMU, End, Qmp, eventually
 from frames import GUEST, PEER, UDP, ip
 
 SHIM = os.path.join(os.environ.get("COLO_PROXY_GUEST", ""), "tcg_shim.so")
@@ -137,12 +136,13 @@ class Qemus:
             "-object", "filter-redirector,id=r0,netdev=a,queue=rx,indev=out0",
             "-object", "filter-redirector,id=r1,netdev=a,queue=rx,outdev=cmp",
             "-object", "colo-compare,id=c0,primary_in=cmp0,secondary_in=sec,outdev=out,iothread=io0,compare_timeout=60000")
-        self.mirrored = connected(socket.socket(socket.AF_UNIX), self.lab.path("mirror"))
-        self.secondary = connected(socket.socket(socket.AF_UNIX), self.lab.path("sec"))
+        self.twin = Machine(self.lab, "s", "-chardev", "socket,id=mirror,path=mirror", "-chardev", "socket,id=sec,path=sec",
+                            "-object", "filter-redirector,id=r0,netdev=a,queue=tx,indev=mirror",
+                            "-object", "filter-redirector,id=r1,netdev=a,queue=rx,outdev=sec")
 
     def send(self, frames):
-        self.secondary.sendall(b"".join(struct.pack(">I", len(frame)) + frame for frame in frames))
         self.vm.b.send(*frames)
+        self.twin.b.send(*frames)
 
     def check(self):
         pass

@@ -139,7 +139,7 @@ class Roles(PluginCase):
                              ("primary,filter-id=f,netdev=a,link=h:1", "a TCP link without tls-creds"),
                              ("primary,filter-id=f,netdev=a,link=unix:l,queue=rx", "queue: must be all"),
                              ("secondary,filter-id=f,netdev=a,link=unix:l,status=off", "status: must be on"),
-                             ("primary,filter-id=f,netdev=a,link=unix:l,failover=never", "neither manual nor auto"),
+                             ("primary,filter-id=f,netdev=a,link=unix:l,failover=never", "none of manual, auto"),
                              ("primary,filter-id=f,netdev=a,link=unix:l,set=speed=1", "no such setting"),
                              ("primary,filter-id=f,netdev=a,link=unix:l,outdev=x", "unknown option 'outdev'")):
             with self.subTest(wrong):
