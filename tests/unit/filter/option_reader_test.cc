@@ -64,6 +64,19 @@ TEST(OptionReader, BooleansAreQemus) {
     }
 }
 
+TEST(OptionReader, AChoiceIsOneOfTheWordsOrTheFirst) {
+    constexpr std::string_view kWords[] = {"auto", "on", "off"};
+    EXPECT_EQ(reader("x,mode=off").take_choice("mode", kWords), 2u);
+    EXPECT_EQ(reader("x,mode=auto").take_choice("mode", kWords), 0u);
+    EXPECT_EQ(reader("x").take_choice("mode", kWords), 0u);
+    try {
+        reader("x,mode=Off").take_choice("mode", kWords);
+        ADD_FAILURE();
+    } catch (const std::invalid_argument& error) {
+        EXPECT_THAT(error.what(), testing::HasSubstr("mode: 'Off' is none of auto, on, off"));
+    }
+}
+
 TEST(OptionReader, ErrorsNameTheObjectAndTheKey) {
     const auto need = [](OptionReader& options) { options.need("path"); };
     const auto flag = [](OptionReader& options) { options.take_bool("wait", false); };
