@@ -182,6 +182,26 @@ TEST_F(Up, NoMoreCallsThanTheLimitAreUnderWay) {
     EXPECT_FALSE(a_.session->call(1, 0, {}, ignore));
 }
 
+TEST_F(Up, WhatIsTooLargeForControlIsRefused) {
+    const std::string most(kMaxControlBytes, 'x');
+    const auto answer = [](const LinkStatus&, Bytes) {};
+    EXPECT_FALSE(a_.session->call(1, 0, as_bytes(most + "x"), answer));
+    EXPECT_FALSE(a_.session->message(1, 0, as_bytes(most + "x")));
+    EXPECT_TRUE(a_.session->call(1, 0, as_bytes(most), answer));
+    EXPECT_TRUE(a_.session->message(1, 0, as_bytes(most)));
+    pair_.run();
+    EXPECT_EQ(b_.session->counters().calls_in, 1u);
+    EXPECT_EQ(b_.session->counters().messages_in, 1u);
+}
+
+TEST_F(Up, AHeartbeatIsSkippedWhileTheLastOneWaits) {
+    for (int i = 0; i < 3; ++i) a_.session->send_heartbeat();
+    pair_.run();
+    EXPECT_EQ(a_.session->counters().heartbeats_out, 1u);
+    EXPECT_EQ(a_.session->counters().heartbeats_skipped, 2u);
+    EXPECT_EQ(b_.session->counters().heartbeats_in, 1u);
+}
+
 TEST_F(Up, HeartbeatsGoOutByThemselves) {
     a_.session->set_heartbeat(9, as_bytes("well"));
     a_.session->tick(milliseconds(200));
@@ -242,6 +262,14 @@ TEST_F(Up, AGoodbyeEndsItOnBothSides) {
     EXPECT_THAT(b_.log, ElementsAre("up", "over"));
 }
 
+TEST_F(Up, AGoodbyeWithoutReasonIsOneAllTheSame) {
+    MessageHeader goodbye = header_of(Channel::kLink, MessageType::kMessage);
+    goodbye.procedure = kGoodbye;
+    b_.give(message(goodbye));
+    EXPECT_EQ(b_.ending.code, LinkCode::kGoodbye);
+    EXPECT_EQ(b_.ending.text, std::string("a: ") + to_string(LinkCode::kOk));
+}
+
 /// What a hostile peer sends, and what we say of it.
 TEST(LinkSession, WhatMustNotComeEndsTheLinkWithAReason) {
     MessageHeader newer = header_of(Channel::kControl, MessageType::kMessage);
@@ -252,12 +280,14 @@ TEST(LinkSession, WhatMustNotComeEndsTheLinkWithAReason) {
     huge.length = 0xfffffff0;
     encode(huge, reinterpret_cast<uint8_t*>(lying.data()));
     const std::string finish = stream_message(MessageType::kFinish, 2);
+    const std::string call = message(header_of(Channel::kControl, MessageType::kCall, 3));
     const std::pair<std::string, const char*> cases[] = {
         {lying, "b sent a stream data of length 4294967280 (25 to 65536)"},
         {message(newer), "b sent version 2"},
         {message(header_of(Channel::kPackets, MessageType::kCall)), "b sent a message of type 1 on channel 1"},
         {hello, "b sent a second hello"},
         {message(header_of(Channel::kLink, MessageType::kMessage)), "b sent link message 0"},
+        {call + call, "b sent a call with the serial of one under way"},
         {stream_message(MessageType::kData, 2, "x"), "b sent stream 2, which was never opened"},
         {stream_message(MessageType::kData, 1, "x"), "b sent stream 1, which was never opened"},
         {stream_message(MessageType::kData, 0, "x"), "b sent stream 0, which was never opened"},
