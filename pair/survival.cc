@@ -219,12 +219,9 @@ void Survival::prepare() {
     set_timer();
 }
 
-/// An error that QEMU answers says that it is out of COLO already.
 void Survival::lose_heartbeat() {
     context_.qemu.lose_heartbeat(guard_.wrap([this](const std::optional<std::string>& error) {
-        const bool has_answered = !error || (context_.qemu.is_ready() && !context_.qemu.owed_since());
-        if (error) log_warning(kWhat, *error);
-        if (!has_answered) return;
+        if (error) return log_warning(kWhat, *error);
         going_on_.heartbeat_lost();
         ask_whether_it_runs();
     }));

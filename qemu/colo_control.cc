@@ -220,7 +220,14 @@ void ColoControl::ask_checkpoint(uint32_t delay_ms, Done done) {
 }
 
 void ColoControl::lose_heartbeat(Done done) {
-    execute({{"x-colo-lost-heartbeat"}}, std::move(done));
+    execute_all(*qmp_, {{"x-colo-lost-heartbeat"}}, kPatience,
+                [this, done = std::move(done)](const QmpResults& results) {
+                    const QmpFailure* failure = first_failure(results);
+                    if (!failure) return done(std::nullopt);
+                    if (!failure->is_answer) return done(told(failure->description));
+                    log_warning(who_, failure->description);
+                    done(std::nullopt);
+                });
 }
 
 /// Others, chardevs and disks, are not ours to break.

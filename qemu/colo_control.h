@@ -91,7 +91,8 @@ class ColoControl final : private Qmp::Observer {
     /// Swallowed by QEMU while one runs.
     void ask_checkpoint(uint32_t delay_ms, Done done);
     /// The other QEMU is lost: this one goes on alone. On the secondary, what we feed its incoming
-    /// channel with has been shut down before.
+    /// channel with has been shut down before. One that refuses is out of COLO already, which is no
+    /// error.
     void lose_heartbeat(Done done);
     /// Breaks a migration channel QEMU is stuck in. Nothing to break is no error.
     void yank(Done done);

@@ -270,6 +270,20 @@ TEST_F(ColoControlTest, OneCommandEach) {
                     R"("state":false}]})"}));
 }
 
+TEST_F(ColoControlTest, QemuThatIsOutOfColoAlreadyHasLostItsHeartbeatWhateverElseItOwes) {
+    qemu_.refuse("x-colo-lost-heartbeat", "VM is not in colo mode");
+    control_.lose_heartbeat(done());
+    control_.query_running([](bool, const std::optional<std::string>&) {});
+    EXPECT_EQ(noted(), "done");
+}
+
+TEST_F(ColoControlTest, QemuThatGoesHasNotLostItsHeartbeat) {
+    control_.lose_heartbeat(done());
+    qemu_.leave();
+    until([&] { return !notes_.empty(); });
+    EXPECT_EQ(notes_.find("primary's QEMU: QMP at "), 0u);
+}
+
 TEST_F(ColoControlTest, YankBreaksTheMigrationAlone) {
     qemu_.set("query-yank", Json::array({{{"type", "chardev"}, {"id", "c0"}},
                                          {{"type", "block-node"}, {"node-name", "nbd0"}},
