@@ -26,7 +26,9 @@ class PeerEnd final : public PeerLink::Owner {
         heard.push_back(std::to_string(static_cast<uint32_t>(procedure)) + ": " + std::string(text_of(payload)));
     }
     bool peer_called(const ControlHeader&, Bytes) override { return false; }
-    void peer_heartbeat(Bytes) override {}
+    void peer_heartbeat(Bytes payload) override {
+        if (const auto health = decode_health(payload)) healths.push_back(*health);
+    }
     void peer_opened(std::unique_ptr<Stream>) override {}
 
     PacketResult send(Bytes frame) {
@@ -36,6 +38,7 @@ class PeerEnd final : public PeerLink::Owner {
     FramePool pool;
     PeerLink link;
     std::vector<std::string> heard;
+    std::vector<VmHealth> healths;  ///< as heartbeats say
 
   private:
     static PeerLinkOptions options(const std::string& path) {

@@ -38,6 +38,7 @@ class ScriptedQemu {
 
     /// "command {arguments}", in turn, queries left out.
     std::vector<std::string> told;
+    std::map<std::string, size_t> asked;  ///< how often, by key as in set()
     bool has_ignored = false;
 
   private:
@@ -58,6 +59,7 @@ class ScriptedQemu {
             const Json arguments = request.value("arguments", Json());
             told.push_back(command + (arguments.is_null() ? "" : " " + to_line(arguments)));
         }
+        ++asked[key(request)];
         const auto found = answers_.find(key(request));
         Json answer = found != answers_.end() ? found->second : Json{{"return", Json::object()}};
         has_ignored |= answer.is_null();

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "io/file_descriptor.h"
 
@@ -72,6 +73,9 @@ class Client {
         address.sin_port = htons(static_cast<uint16_t>(port));
         return Client(AF_INET, reinterpret_cast<sockaddr*>(&address), sizeof(address));
     }
+
+    /// One end of a pair.
+    explicit Client(FileDescriptor socket) : socket_(std::move(socket)), connected_(true) {}
 
     bool connected() const { return connected_; }
     /// How much of it found room.

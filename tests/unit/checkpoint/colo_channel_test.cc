@@ -6,17 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/colo_word.h"
+
 namespace colo {
 namespace {
 
 constexpr auto kForward = ColoDirection::kForward;
 constexpr auto kBack = ColoDirection::kBack;
-
-std::string word(uint32_t value) {
-    std::string bytes(4, '\0');
-    store_be32(reinterpret_cast<uint8_t*>(bytes.data()), value);
-    return bytes;
-}
 
 /// A channel, what came out of it on each side, and what it told. Hands on at once unless told to
 /// hold.

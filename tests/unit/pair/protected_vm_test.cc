@@ -9,6 +9,7 @@
 
 #include "filter/netdev_redirected.h"
 #include "qemu/qmp_client.h"
+#include "tests/support/colo_word.h"
 #include "tests/support/loop_rig.h"
 #include "tests/support/peer_end.h"
 #include "tests/support/scripted_qemu.h"
@@ -21,7 +22,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr uint64_t kRam = uint64_t{131064} << 10;
-const std::string kReady(4, '\0');
+const std::string kReady = word(0);
 constexpr const char* kState = "the VM's state";
 
 /// A QEMU that COLO would do with.
@@ -167,7 +168,6 @@ class ProtectedVmTest : public LoopTest {
         served_until([&] { return secondary.mode() == "lockstep"; });
     }
     void checkpoint(Proxy& primary, Proxy& secondary) {
-        const auto word = [](char message) { return std::string{'\0', '\0', '\0', message}; };
         const auto there = [&](const std::string& bytes) {
             primary.migration->send(bytes);
             served_until([&] { return secondary.incoming.has(bytes); });
