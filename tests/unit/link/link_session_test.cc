@@ -182,6 +182,31 @@ TEST_F(Up, NoMoreCallsThanTheLimitAreUnderWay) {
     EXPECT_FALSE(a_.session->call(1, 0, {}, ignore));
 }
 
+TEST_F(Up, MoreCallsOfThePeerThanTheLimitAreAnsweredSo) {
+    a_.take();
+    for (uint32_t serial = 1; serial <= LinkSession::kMaxCalls + 1; ++serial)
+        a_.give(message(header_of(Channel::kControl, MessageType::kCall, serial)));
+    EXPECT_EQ(a_.session->counters().calls_refused, 1u);
+    const std::string reply = a_.take();
+    const MessageHeader header = decode_header(reinterpret_cast<const uint8_t*>(reply.data()));
+    EXPECT_EQ(header.serial, LinkSession::kMaxCalls + 1);
+    EXPECT_EQ(static_cast<LinkCode>(header.status), LinkCode::kTooMany);
+    EXPECT_TRUE(a_.session->is_up());
+}
+
+TEST_F(Up, AReplyThatNobodyWaitsForIsCounted) {
+    int answers = 0;
+    a_.session->call(1, 0, {}, [&](const LinkStatus&, Bytes) { ++answers; });
+    const std::string call = a_.take();
+    const uint32_t serial = decode_header(reinterpret_cast<const uint8_t*>(call.data())).serial;
+    const std::string reply = message(header_of(Channel::kControl, MessageType::kReply, serial));
+    a_.give(reply);
+    EXPECT_EQ(a_.session->counters().late_replies, 0u);
+    a_.give(reply);
+    EXPECT_EQ(a_.session->counters().late_replies, 1u);
+    EXPECT_EQ(answers, 1);
+}
+
 TEST_F(Up, WhatIsTooLargeForControlIsRefused) {
     const std::string most(kMaxControlBytes, 'x');
     const auto answer = [](const LinkStatus&, Bytes) {};
