@@ -287,6 +287,16 @@ TEST_F(Up, AGoodbyeEndsItOnBothSides) {
     EXPECT_THAT(b_.log, ElementsAre("up", "over"));
 }
 
+TEST_F(Up, WhatWaitsAtTheEndIsCountedAndOnlyTheGoodbyeGoesOut) {
+    a_.take();
+    const auto stream = a_.session->open("discard");
+    stream->write(as_bytes("data"));
+    a_.session->send_packet({}, as_bytes("packet"));
+    a_.session->close({LinkCode::kGoodbye, "stopped"});
+    EXPECT_EQ(a_.session->counters().packet_bytes_lost, kHeaderBytes + 6);
+    EXPECT_THAT(channels_of(a_.take()), ElementsAre(4, 0)) << "the stream's open, and the goodbye";
+}
+
 TEST_F(Up, AGoodbyeWithoutReasonIsOneAllTheSame) {
     MessageHeader goodbye = header_of(Channel::kLink, MessageType::kMessage);
     goodbye.procedure = kGoodbye;
