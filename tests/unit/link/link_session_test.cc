@@ -369,6 +369,17 @@ TEST(LinkSession, TlsWhereThereIsNoneIsNamed) {
     }
 }
 
+TEST_F(Up, WhatIsDoneTwiceEndsTheLink) {
+    const auto stream = a_.session->open("discard");
+    stream->finish();
+    a_.take();
+    const std::string done = stream_message(MessageType::kDone, stream->id());
+    a_.give(done);
+    EXPECT_TRUE(a_.session->is_up());
+    a_.give(done);
+    EXPECT_EQ(a_.ending.text, "b sent stream 1 done before it was finished, or twice");
+}
+
 TEST_F(Up, MoreDataThanThereWasCreditForEndsTheLink) {
     b_.give(open_message(1));
     b_.users[0]->reads = false;
