@@ -121,13 +121,16 @@ TEST(Hello, WhatALaterVersionAppendsIsIgnored) {
 TEST(Hello, NonsenseIsMalformed) {
     Hello good;
     good.stream_window = 1;
-    Hello no_window = good, backwards = good, no_version = good, huge = good, long_name = good;
+    Hello no_window = good, backwards = good, no_version = good, huge = good, long_name = good, many = good;
     no_window.stream_window = 0;
     backwards.oldest_version = 3;
     no_version.oldest_version = 0;
     huge.stream_window = 0xffffffff;
     long_name.name = std::string(65, 'n');
-    for (const Hello& bad : {no_window, backwards, no_version, huge, long_name}) {
+    many.capabilities.resize(Hello::kMaxCapabilities, {"c", "", false});
+    EXPECT_TRUE(decode_hello(encode(many)));
+    many.capabilities.push_back({"c", "", false});
+    for (const Hello& bad : {no_window, backwards, no_version, huge, long_name, many}) {
         EXPECT_FALSE(decode_hello(encode(bad)));
     }
 }
