@@ -14,8 +14,7 @@ namespace {
 constexpr unsigned kMostDays = 36'500;
 
 unsigned parse_days(const std::string& text) {
-    const unsigned days = decimal<unsigned>(text).value_or(0);
-    if (days >= 1 && days <= kMostDays) return days;
+    if (const auto days = decimal(text, 1u, kMostDays)) return *days;
     throw std::invalid_argument("--days: '" + clipped(text) + "' is not from 1 to " + std::to_string(kMostDays));
 }
 

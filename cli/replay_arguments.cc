@@ -116,21 +116,19 @@ bool same_file(const std::string& path, const std::string& recording) {
 /// What is not given is as ComparatorConfig has it.
 void take_limits(const RawArguments& raw, ComparatorConfig& config) {
     if (raw.timeout_ms) {
-        const int64_t ms = decimal<int64_t>(raw.timeout_ms).value_or(0);
-        if (ms < 1 || ms > kMaxTimeoutMs)
-            throw UsageError("--compare-timeout takes 1 to " + std::to_string(kMaxTimeoutMs) + " ms");
-        config.compare_timeout = milliseconds(ms);
+        const auto ms = decimal<int64_t>(raw.timeout_ms, 1, kMaxTimeoutMs);
+        if (!ms) throw UsageError("--compare-timeout takes 1 to " + std::to_string(kMaxTimeoutMs) + " ms");
+        config.compare_timeout = milliseconds(*ms);
     }
     if (raw.max_connections) {
-        const int64_t connections = decimal<int64_t>(raw.max_connections).value_or(0);
-        if (connections < 1 || connections > kMaxConnections)
-            throw UsageError("--max-connections takes 1 to " + std::to_string(kMaxConnections));
-        config.max_connections = static_cast<uint32_t>(connections);
+        const auto connections = decimal<int64_t>(raw.max_connections, 1, kMaxConnections);
+        if (!connections) throw UsageError("--max-connections takes 1 to " + std::to_string(kMaxConnections));
+        config.max_connections = static_cast<uint32_t>(*connections);
     }
     if (raw.max_queue_bytes) {
-        const int64_t bytes = decimal<int64_t>(raw.max_queue_bytes).value_or(0);
-        if (bytes < 1) throw UsageError("--max-queue-bytes takes a positive number");
-        config.max_queue_bytes = static_cast<uint64_t>(bytes);
+        const auto bytes = decimal<int64_t>(raw.max_queue_bytes, 1);
+        if (!bytes) throw UsageError("--max-queue-bytes takes a positive number");
+        config.max_queue_bytes = static_cast<uint64_t>(*bytes);
     }
 }
 

@@ -66,8 +66,7 @@ uint64_t OptionReader::take_uint(std::string_view key, uint64_t otherwise, uint6
                                  uint64_t max) {
     const std::optional<std::string> text = take(key);
     if (!text) return otherwise;
-    const auto value = decimal<uint64_t>(*text);
-    if (value && *value >= min && *value <= max) return *value;
+    if (const auto value = decimal(*text, min, max)) return *value;
     fail(key, "'" + *text + "' is not a number from " + std::to_string(min) + " to " +
                   std::to_string(max));
 }

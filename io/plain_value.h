@@ -3,18 +3,20 @@
 #pragma once
 
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <string_view>
 
 namespace colo {
 
-/// The whole of `text`, in decimal; with a '-' where Number has one.
+/// The whole of `text`, in decimal, from `least` to `most`; with a '-' where Number has one.
 template <typename Number>
-std::optional<Number> decimal(std::string_view text) {
+std::optional<Number> decimal(std::string_view text, Number least = std::numeric_limits<Number>::lowest(),
+                              Number most = std::numeric_limits<Number>::max()) {
     Number number{};
     const char* const end = text.data() + text.size();
     const auto [at, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc() || at != end) return std::nullopt;
+    if (error != std::errc() || at != end || number < least || number > most) return std::nullopt;
     return number;
 }
 

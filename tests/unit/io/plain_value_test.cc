@@ -20,6 +20,12 @@ TEST(PlainValue, ADecimalNumberIsAllOfTheText) {
     EXPECT_FALSE(decimal<uint16_t>("65536"));
 }
 
+TEST(PlainValue, ADecimalNumberIsWithinItsBounds) {
+    for (const char* within : {"1", "5", "9"}) EXPECT_TRUE(decimal(within, 1, 9)) << within;
+    for (const char* beyond : {"0", "10", "-5"}) EXPECT_FALSE(decimal(beyond, 1, 9)) << beyond;
+    EXPECT_EQ(decimal<int64_t>("9223372036854775807", 1), std::numeric_limits<int64_t>::max());
+}
+
 TEST(PlainValue, OnAndOffHaveThreeWordsEach) {
     for (const char* on : {"on", "yes", "true"}) EXPECT_EQ(on_or_off(on), true) << on;
     for (const char* off : {"off", "no", "false"}) EXPECT_EQ(on_or_off(off), false) << off;
