@@ -37,23 +37,13 @@ Comparator::Comparator(const ComparatorConfig& config, const FlowHash& hash, Fra
       room_(sink, counters_),
       context_{config_, counters_, sink,  offsets, pool,
                table_,  backlogs_, room_, reassembler_},
-      tcp_(context_),
-      datagrams_(context_, alarms_),
+      order_(context_, rules_),
       primary_fragments_(pool, fragment_limits(config)),
       secondary_fragments_(pool, fragment_limits(config)) {}
 
 Comparator::~Comparator() {
     room_.discard_all();
-    while (Backlog* backlog = backlogs_.first()) {
-        Flow& flow = context_.flow_of(*backlog);
-        tcp_.drop_streams(flow, *backlog);
-        datagrams_.drop_all(*backlog);
-        for (ParkedFifo* queue : {&backlog->held, &backlog->deferred}) {
-            while (!queue->empty()) room_.forget(queue->pop_front());
-        }
-        drop_deferred_secondary(*backlog);
-        backlogs_.release_if_empty(flow);
-    }
+    order_.drop_all();
     while (!untracked_.empty()) room_.forget(untracked_.pop_front());
 }
 
@@ -84,7 +74,7 @@ void Comparator::secondary(Frame frame, uint32_t epoch, Time now) {
         ++counters_.stale_epoch;
         return;
     }
-    if (mode_ != Mode::kLockstep) {
+    if (order_.mode() != Mode::kLockstep) {
         ++counters_.secondary_surplus;
         return;
     }
@@ -105,7 +95,7 @@ void Comparator::input(const PacketView& view, Time now) {
     context_.now = now;
     if (view.is_fragment || !view.is_tcp()) return;
     const FlowKey key = key_of_input(view);
-    if (Flow* flow = table_.find(key)) tcp_.input(*flow, view);
+    if (Flow* flow = table_.find(key)) order_.input(*flow, view);
 }
 
 /// Seldom true; count_anomalies() says what it is.
@@ -133,7 +123,7 @@ void Comparator::primary_packet(Frame&& frame, const PacketView& view,
         Parked* parked = hold(std::move(frame), flow, key, fragments);
         if (!parked) return;
         TcpComparison::describe(*parked, view);
-        enqueue(*flow, parked);
+        order_.primary(*flow, parked);
     } else if (const auto rule = passes_by_default(view)) {
         ++passed_[static_cast<size_t>(*rule)];
         if (view.family != Family::kNone) track(key_of_output(view), Phase::kDatagram);
@@ -144,7 +134,7 @@ void Comparator::primary_packet(Frame&& frame, const PacketView& view,
         Parked* parked = hold(std::move(frame), flow, datagram.key, fragments);
         if (!parked) return;
         describe(*parked, datagram, view);
-        enqueue(*flow, parked);
+        order_.primary(*flow, parked);
     }
 }
 
@@ -212,7 +202,7 @@ void Comparator::hold_untracked(Parked* parked, const FlowKey& key) {
 }
 
 COLO_HOT bool Comparator::drop_when_full(const Flow* flow) {
-    if (config_.when_full != WhenFull::kDrop || (flow && is_passing(*flow))) return false;
+    if (config_.when_full != WhenFull::kDrop || (flow && order_.is_passing(*flow))) return false;
     if (room_.sizes().bytes() < config_.max_queue_bytes) {
         const Backlog* backlog = flow ? backlogs_.find(*flow) : nullptr;
         if (!backlog || backlog->primary_frames() < config_.max_queue_frames) return false;
@@ -222,89 +212,9 @@ COLO_HOT bool Comparator::drop_when_full(const Flow* flow) {
     return true;
 }
 
-COLO_HOT void Comparator::enqueue(Flow& flow, Parked* parked) {
-    Backlog& backlog = context_.backlog_of(flow);
-    if (must_wait(flow, backlog, *parked)) {
-        backlog.deferred.push_back(parked);
-    } else {
-        admit(flow, backlog, parked);
-        if (!is_passing(flow)) advance(flow, backlog);  // else finish() counts and lets out
-    }
-    const bool too_many = backlog.primary_frames() > config_.max_queue_frames;
-    if (too_many || room_.sizes().bytes() > config_.max_queue_bytes) [[unlikely]] {
-        context_.ask_queue_full(flow);
-    }
-    finish(flow);
-}
-
-COLO_HOT bool Comparator::must_wait(const Flow& flow, const Backlog& backlog, const Parked& parked) const {
-    if (mode_ == Mode::kSimple || flow.has(Mark::kUntilFence)) return !is_passing(flow);
-    if (!backlog.deferred.empty()) return true;
-    return parked.kind == ParkedKind::kSegment && !backlog.held.empty() &&
-           tcp_.begins_incarnation(flow, parked);
-}
-
-COLO_HOT void Comparator::admit(Flow& flow, Backlog& backlog, Parked* parked) {
-    if (parked->kind != ParkedKind::kSegment) {
-        datagrams_.admit(flow, backlog, parked);
-        return;
-    }
-    const bool begins = !flow.has(Mark::kPrimarySeen) || tcp_.begins_incarnation(flow, *parked);
-    tcp_.admit(flow, backlog, parked);
-    if (begins) [[unlikely]] begun(flow, backlog, *parked);
-}
-
-void Comparator::begun(Flow& flow, Backlog& backlog, const Parked& parked) {
-    drain_secondary(flow, backlog);
-    const bool connects = parked.has(tcp_flag::kSyn) && !parked.has(tcp_flag::kAck);
-    if (connects && !is_passing(flow)) lonely_syns_.add({flow.key, true, context_.now});
-}
-
-COLO_HOT bool Comparator::may_go(Flow& flow, Backlog& backlog, Parked& parked) {
-    if (parked.kind == ParkedKind::kSegment) return tcp_.may_go(flow, backlog, parked);
-    return parked.matched && !parked.never;
-}
-
-COLO_HOT void Comparator::advance(Flow& flow, Backlog& backlog) {
-    for (;;) {
-        while (!backlog.held.empty() && may_go(flow, backlog, *backlog.held.front())) {
-            Parked* parked = backlog.held.pop_front();
-            if (parked->kind == ParkedKind::kSegment) tcp_.gone(flow, backlog, *parked);
-            room_.release(parked, context_.now);
-        }
-        const bool waiting = !backlog.deferred.empty() && backlog.held.empty();
-        if (!waiting || mode_ == Mode::kSimple || flow.has(Mark::kUntilFence)) return;
-        admit(flow, backlog, backlog.deferred.pop_front());
-        while (!backlog.deferred.empty() &&
-               !tcp_.begins_incarnation(flow, *backlog.deferred.front())) {
-            admit(flow, backlog, backlog.deferred.pop_front());
-        }
-    }
-}
-
 void Comparator::pass(Frame&& frame, std::vector<Frame>* fragments) {
     ++counters_.passed;
     room_.release(park(std::move(frame), fragments), context_.now);
-}
-
-/// What every call for a flow ends with.
-COLO_HOT void Comparator::finish(Flow& flow) {
-    Backlog* backlog = backlogs_.find(flow);
-    if (!backlog) return;
-    if (is_passing(flow)) {
-        if (flow.rule != kNoRule) rules_.at(flow.rule).frames += backlog->primary_frames();
-        counters_.passed += backlog->primary_frames();
-        settle_flow(flow, *backlog, Fence::kLive, Out::kNow);
-    } else if (flow.has(Mark::kDiverged) && config_.on_divergence == OnDivergence::kRelease) {
-        let_go(flow, *backlog);
-    }
-    backlogs_.release_if_empty(flow);
-}
-
-/// on-divergence=release: out with it, uncompared.
-void Comparator::let_go(Flow& flow, Backlog& backlog) {
-    counters_.released_uncompared += backlog.primary_frames();
-    settle_flow(flow, backlog, Fence::kReplay, Out::kNow);
 }
 
 void Comparator::let_go_of_untracked() {
@@ -318,8 +228,7 @@ void Comparator::secondary_packet(Frame&& frame, const PacketView& view) {
     if (view.is_tcp()) [[likely]] {
         Flow* flow = compared_flow(key_of_output(view), Phase::kHalfOpen);
         if (!flow) return;
-        secondary_segment(*flow, std::move(frame), view);
-        settle_secondary(*flow);
+        order_.secondary_segment(*flow, std::move(frame), view);
     } else if (passes_by_default(view)) {
         ++counters_.secondary_passed;
     } else {
@@ -329,8 +238,7 @@ void Comparator::secondary_packet(Frame&& frame, const PacketView& view) {
         Parked facts;
         facts.frame = std::move(frame);
         describe(facts, datagram, view);
-        datagrams_.secondary(*flow, context_.backlog_of(*flow), std::move(facts));
-        settle_secondary(*flow);
+        order_.secondary_datagram(*flow, std::move(facts));
     }
 }
 
@@ -341,54 +249,9 @@ COLO_HOT Flow* Comparator::compared_flow(const FlowKey& key, Phase first_phase) 
         ++counters_.untracked_secondary;
         return nullptr;
     }
-    if (!is_passing(*flow)) [[likely]] return flow;
+    if (!order_.is_passing(*flow)) [[likely]] return flow;
     ++counters_.secondary_passed;
     return nullptr;
-}
-
-COLO_HOT void Comparator::settle_secondary(Flow& flow) {
-    if (Backlog* backlog = backlogs_.find(flow)) advance(flow, *backlog);
-    finish(flow);
-}
-
-COLO_HOT void Comparator::secondary_segment(Flow& flow, Frame&& frame, const PacketView& view) {
-    Backlog* backlog = backlogs_.find(flow);
-    const bool must_queue = backlog && !backlog->secondary_deferred.empty();
-    if (!must_queue && tcp_.secondary(flow, frame, view)) return;
-    const bool is_syn = view.has(tcp_flag::kSyn);
-    if (is_syn && !view.has(tcp_flag::kAck)) lonely_syns_.add({flow.key, false, context_.now});
-    defer_secondary(context_.backlog_of(flow), std::move(frame), is_syn);
-}
-
-/// Above the cap what comes is dropped, but for the latest SYN: which incarnation the secondary is in
-/// has to be known, else what it says there would count in the one the primary is in.
-void Comparator::defer_secondary(Backlog& backlog, Frame&& frame, bool is_syn) {
-    const bool over_cap = context_.secondary_is_full(backlog);
-    if (over_cap) ++counters_.secondary_over_cap;
-    if (over_cap && !is_syn) return;
-    Parked* last = backlog.secondary_deferred.back();
-    if (over_cap && last && last->over_cap) {
-        room_.replace_secondary(last, std::move(frame));
-        return;
-    }
-    Parked* parked = room_.keep_secondary(std::move(frame), context_.now, false);
-    parked->over_cap = over_cap;
-    backlog.secondary_deferred.push_back(parked);
-}
-
-void Comparator::drain_secondary(Flow& flow, Backlog& backlog) {
-    while (!backlog.secondary_deferred.empty()) {
-        const Frame& first = backlog.secondary_deferred.front()->frame;
-        const PacketView view = parse(first.bytes(), first.wire_size());
-        if (!tcp_.secondary(flow, first, view)) return;
-        room_.drop_secondary(backlog.secondary_deferred.pop_front(), false);
-    }
-}
-
-void Comparator::drop_deferred_secondary(Backlog& backlog) {
-    while (!backlog.secondary_deferred.empty()) {
-        room_.drop_secondary(backlog.secondary_deferred.pop_front(), false);
-    }
 }
 
 // --- Fragments -----------------------------------------------------------------------------------
@@ -423,11 +286,10 @@ void Comparator::hold_discarded(FragmentGroup& group) {
             continue;
         }
         parked->flow = table_.index_of(*flow);
-        parked->never = true;
-        context_.backlog_of(*flow).held.push_back(parked);
+        order_.block(*flow, parked);
         if (group.reason == DiscardReason::kTableFull) context_.ask_queue_full(*flow);
         if (group.reason == DiscardReason::kTimeout) ask_timeout(flow);
-        finish(*flow);
+        order_.finish(*flow);
     }
 }
 
@@ -439,49 +301,9 @@ void Comparator::tick(Time now) {
     take_fragments(Side::kPrimary);
     secondary_fragments_.expire(now, fragment_groups_);
     take_fragments(Side::kSecondary);
-    look_at_alarms();
-    look_at_lonely_syns();
-    expire_secondary();
+    order_.tick();
     table_.expire_closing(now);
     look_at_timeouts();
-}
-
-void Comparator::look_at_alarms() {
-    while (alarms_.next() <= context_.now) {
-        Flow& flow = table_.at(alarms_.take());
-        Backlog* backlog = backlogs_.find(flow);
-        if (!backlog) continue;
-        if (datagrams_.look(flow, *backlog)) advance(flow, *backlog);
-        finish(flow);
-    }
-}
-
-void Comparator::look_at_lonely_syns() {
-    const auto still = [this](const LonelySyn& syn) { return is_lonely(syn); };
-    while (const auto two = lonely_syns_.take(context_.now, still)) {
-        Flow& flow = *table_.find((*two)[0].flow);
-        tcp_.connects_elsewhere(flow, (*two)[1].flow.guest_port);
-        finish(flow);
-    }
-}
-
-/// The primary's is held, or the secondary's waits for the primary to begin.
-bool Comparator::is_lonely(const LonelySyn& syn) {
-    const Flow* flow = table_.find(syn.flow);
-    const Backlog* backlog = flow ? backlogs_.find(*flow) : nullptr;
-    if (!backlog) return false;
-    return syn.is_primarys ? TcpComparison::has_lonely_syn(*flow, *backlog)
-                           : !backlog->secondary_deferred.empty();
-}
-
-void Comparator::expire_secondary() {
-    const Time limit = context_.now - config_.compare_timeout;
-    while (room_.oldest_secondary() && room_.oldest_secondary()->since <= limit) {
-        datagrams_.expire_secondary(room_.oldest_secondary());
-    }
-    while (room_.oldest_absorbing() && room_.oldest_absorbing()->since <= limit) {
-        datagrams_.expire_absorbing(room_.oldest_absorbing());
-    }
 }
 
 void Comparator::look_at_timeouts() {
@@ -492,8 +314,7 @@ void Comparator::look_at_timeouts() {
         ask_timeout(flow);
         if (config_.on_divergence == OnDivergence::kHold) return;
         if (flow) {
-            let_go(*flow, context_.backlog_of(*flow));
-            backlogs_.release_if_empty(*flow);
+            order_.let_go(*flow);
         } else {
             let_go_of_untracked();
         }
@@ -517,7 +338,7 @@ void Comparator::ask_timeout(const Flow* flow) {
 }
 
 Time Comparator::next_deadline() const {
-    Time next = std::min({alarms_.next(), lonely_syns_.next(), table_.next_expiry(), primary_fragments_.next_deadline(),
+    Time next = std::min({order_.next_deadline(), table_.next_expiry(), primary_fragments_.next_deadline(),
                           secondary_fragments_.next_deadline()});
     const auto aged = [&](const Parked* oldest) {
         if (oldest) next = std::min(next, oldest->since + config_.compare_timeout);
@@ -542,43 +363,13 @@ void Comparator::fence(Fence fence, Time now) {
     }
     const bool table_was_full = !untracked_.empty();
     while (!untracked_.empty()) room_.forget(untracked_.pop_front());
-    for (Backlog* backlog = backlogs_.first(); backlog;) {
-        Backlog* next = backlog->next;
-        Flow& flow = context_.flow_of(*backlog);
-        settle_flow(flow, *backlog, fence, Out::kAlready);
-        backlogs_.release_if_empty(flow);
-        backlog = next;
-    }
-    lonely_syns_.clear();
+    order_.fence(fence);
     if (rule_removed_) lift_until_fence();
     if (table_was_full) {
         table_.evict_settled(config_.max_connections / 16 + 1,
-                             [&](const Flow& flow) { return tcp_.delta_of(flow) == 0; });
+                             [&](const Flow& flow) { return order_.delta_of(flow) == 0; });
     }
     context_.queue_full_asked = context_.table_full_asked = context_.timeout_asked = false;
-}
-
-void Comparator::settle_flow(Flow& flow, Backlog& backlog, Fence fence, Out out) {
-    tcp_.drop_primary_bytes(backlog);
-    for (ParkedFifo* queue : {&backlog.held, &backlog.deferred}) {
-        while (!queue->empty()) {
-            Parked* record = queue->pop_front();
-            if (out == Out::kNow) room_.let_out(record, context_.now);
-            if (record->kind == ParkedKind::kSegment) {
-                tcp_.note_released(flow, backlog, *record);
-                room_.forget(record);
-            } else {
-                datagrams_.note_released(flow, backlog, record, fence);
-            }
-        }
-    }
-    tcp_.settle(flow, backlog, fence);
-    datagrams_.settle(flow, backlog, fence);
-    if (fence == Fence::kLive) {
-        drop_deferred_secondary(backlog);
-    } else {
-        drain_secondary(flow, backlog);
-    }
 }
 
 /// Datagrams that are not whole yet are output like any other.
@@ -599,7 +390,7 @@ void Comparator::lift_until_fence() {
 
 void Comparator::set_mode(Mode mode, Time now) {
     context_.now = now;
-    mode_ = mode;
+    order_.set_mode(mode);
 }
 
 bool Comparator::add_rule(PassRule rule, Time now) {
@@ -609,7 +400,7 @@ bool Comparator::add_rule(PassRule rule, Time now) {
         Flow& flow = table_.at(i);
         if (flow.phase == Phase::kFree || flow.rule != kNoRule) continue;
         flow.rule = rules_.covering(flow.key);
-        finish(flow);
+        order_.finish(flow);
     }
     return true;
 }
@@ -650,7 +441,7 @@ bool Comparator::is_congested() const {
 std::optional<SeqDelta> Comparator::delta_of(const FlowKey& key) {
     const Flow* flow = table_.find(key);
     if (!flow || !flow->has(Mark::kDeltaKnown)) return std::nullopt;
-    return tcp_.delta_of(*flow);
+    return order_.delta_of(*flow);
 }
 
 std::optional<FlowStatus> Comparator::next_flow(uint32_t& cursor) {

@@ -16,18 +16,15 @@
 #include <optional>
 #include <string>
 
-#include "compare/alarms.h"
 #include "compare/backlogs.h"
 #include "compare/config.h"
 #include "compare/context.h"
 #include "compare/counters.h"
-#include "compare/datagram_comparison.h"
+#include "compare/flow_order.h"
 #include "compare/flow_table.h"
-#include "compare/lonely_syns.h"
 #include "compare/offset_source.h"
 #include "compare/rules.h"
 #include "compare/sink.h"
-#include "compare/tcp_comparison.h"
 #include "compare/waiting_room.h"
 #include "packet/fragments.h"
 #include "packet/frame.h"
@@ -35,12 +32,6 @@
 #include "tcpstack/reassembler.h"
 
 namespace colo {
-
-enum class Mode : uint8_t {
-    kIdle,      ///< nothing is compared; output passes and is tracked, so that comparing can begin
-    kLockstep,  ///< output is compared
-    kSimple,    ///< output is held, uncompared, and goes out at fences
-};
 
 /// One flow, for listings.
 struct FlowStatus {
@@ -84,7 +75,7 @@ class Comparator {
 
     /// Lock-step from idle or simple mode begins with a fence, which the caller asks for.
     void set_mode(Mode mode, Time now);
-    Mode mode() const { return mode_; }
+    Mode mode() const { return order_.mode(); }
 
     /// False when the id is taken or there are too many rules. What the rule covers and is held goes.
     bool add_rule(PassRule rule, Time now);
@@ -118,8 +109,6 @@ class Comparator {
     struct Datagram;
 
     enum class Side : uint8_t { kPrimary, kSecondary };
-    /// Whether a fence has let a flow's frames out already.
-    enum class Out : uint8_t { kNow, kAlready };
 
     bool is_odd(const PacketView& view) const;
     void count_anomalies(const PacketView& view);
@@ -127,8 +116,6 @@ class Comparator {
     Datagram classify(const PacketView& view);
     static void describe(Parked& parked, const Datagram& datagram, const PacketView& view);
     Flow* track(const FlowKey& key, Phase first_phase);
-    /// What every call for a flow ends with.
-    void finish(Flow& flow);
 
     /// `fragments`: what the frame was made whole from, and what goes out in its place; may be null.
     void primary_packet(Frame&& frame, const PacketView& view, std::vector<Frame>* fragments);
@@ -137,40 +124,18 @@ class Comparator {
     bool drop_when_full(const Flow* flow);
     void hold_untracked(Parked* parked, const FlowKey& key);
     void pass(Frame&& frame, std::vector<Frame>* fragments);
-    bool is_passing(const Flow& flow) const {
-        return mode_ == Mode::kIdle || flow.rule != kNoRule;
-    }
-    void enqueue(Flow& flow, Parked* parked);
-    bool must_wait(const Flow& flow, const Backlog& backlog, const Parked& parked) const;
-    void admit(Flow& flow, Backlog& backlog, Parked* parked);
-    void begun(Flow& flow, Backlog& backlog, const Parked& parked);
-    bool may_go(Flow& flow, Backlog& backlog, Parked& parked);
-    /// Lets out what may go, in order, and takes in what waited for that.
-    void advance(Flow& flow, Backlog& backlog);
-
     void secondary_packet(Frame&& frame, const PacketView& view);
     Flow* compared_flow(const FlowKey& key, Phase first_phase);
-    void settle_secondary(Flow& flow);
-    void secondary_segment(Flow& flow, Frame&& frame, const PacketView& view);
-    void defer_secondary(Backlog& backlog, Frame&& frame, bool is_syn);
-    void drain_secondary(Flow& flow, Backlog& backlog);
-    void drop_deferred_secondary(Backlog& backlog);
 
     void take_fragments(Side side);
     void hold_discarded(FragmentGroup& group);
     void release_fragments();
 
-    void look_at_alarms();
-    void look_at_lonely_syns();
-    bool is_lonely(const LonelySyn& syn);
     void look_at_timeouts();
     bool looks_at_timeouts() const;
-    void let_go(Flow& flow, Backlog& backlog);
     void let_go_of_untracked();
     void ask_timeout(const Flow* flow);
-    void expire_secondary();
 
-    void settle_flow(Flow& flow, Backlog& backlog, Fence fence, Out out);
     void lift_until_fence();
 
     ComparatorConfig config_;
@@ -179,18 +144,14 @@ class Comparator {
     FlowTable table_;
     Backlogs backlogs_;
     WaitingRoom room_;
-    Alarms alarms_;
-    LonelySyns lonely_syns_;
+    PassRules rules_;
     Context context_;
-    TcpComparison tcp_;
-    DatagramComparison datagrams_;
+    FlowOrder order_;
     FragmentTable primary_fragments_;
     FragmentTable secondary_fragments_;
     std::vector<FragmentGroup> fragment_groups_;
-    PassRules rules_;
     std::array<uint64_t, kDefaultPasses> passed_{};
     ParkedFifo untracked_;
-    Mode mode_ = Mode::kLockstep;
     bool rule_removed_ = false;
 };
 
