@@ -20,7 +20,8 @@ void Failover::protect(bool peer_goes_solo) {
 
 void Failover::unprotect() {
     state_ = State::kUnprotected;
-    peer_has_resigned_ = fence_has_failed_ = false;
+    peer_has_resigned_ = fence_has_failed_ = peer_may_be_fenced_ = is_decided_ = false;
+    broken_because_.reset();
     deadline_ = kNever;
     answer("COLO has been ended");
 }
@@ -39,26 +40,38 @@ void Failover::peer_vm_failed(const std::optional<std::string>& why) {
 
 void Failover::link_lost() {
     link_is_lost_ = true;
+    if (state_ != State::kUnprotected) broken_because_ = "the link was lost, and the primary is there again";
     if (state_ == State::kAsking) return unanswered();
     if (state_ == State::kProtected) state_ = State::kUndecided;
     if (state_ == State::kUndecided || state_ == State::kFencing) orders_.hold_output();
     consider();
 }
 
-/// The pair is broken all the same: what the link carried of it is lost. Both can say so now, and the
-/// primary need not be held for an operator: its secondary gives up, unless there is nobody to give up for.
+/// The pair is broken all the same: what the link carried of it is lost. Both can say so now.
 void Failover::link_found() {
     link_is_lost_ = false;
     if (state_ == State::kResigned) orders_.send_resign(resigned_because_);
-    const bool is_needed = peer_failure_ || peer_has_resigned_;
-    if (state_ == State::kUndecided && role_ == Role::kSecondary && !is_needed)
-        resign("the link was lost, and the primary is there again");
+    consider();
+}
+
+void Failover::peer_heard() {
+    if (std::exchange(peer_may_be_fenced_, false)) consider();
+}
+
+void Failover::pair_broken(const std::string& why) {
+    if (state_ == State::kUnprotected || broken_because_) return;
+    broken_because_ = why;
+    if (state_ == State::kProtected) state_ = State::kUndecided;
+    if (state_ == State::kUndecided || state_ == State::kFencing) orders_.hold_output();
+    consider();
 }
 
 /// What follows from the facts alone.
 void Failover::consider() {
     if (!is_open()) return;
-    if (peer_has_resigned_) {
+    if (is_decided_) {
+        if (!local_failure_) go_on();
+    } else if (peer_has_resigned_) {
         // Nobody else is left. A primary resigns only when we have told it to.
         if (!local_failure_) go_on();
     } else if (local_failure_) {
@@ -70,6 +83,8 @@ void Failover::consider() {
     } else if (wants_fence()) {
         state_ = State::kFencing;
         orders_.run_fence();
+    } else if (is_superfluous()) {
+        resign(*broken_because_);
     }
 }
 
@@ -78,6 +93,11 @@ bool Failover::wants_fence() const {
     // A secondary whose VM has failed resigns by itself.
     if (role_ == Role::kPrimary) return link_is_lost_;
     return (link_is_lost_ || peer_failure_) && !peer_goes_solo_;
+}
+
+/// The primary need not be held for an operator: its secondary gives up, unless there is nobody to give up for.
+bool Failover::is_superfluous() const {
+    return role_ == Role::kSecondary && broken_because_ && peer_is_alive() && !peer_may_be_fenced_;
 }
 
 // --- The peer ------------------------------------------------------------------------------------
@@ -132,7 +152,7 @@ void Failover::resign(const std::string& why) {
 std::optional<std::string> Failover::operator_wants(bool with_force, Time now) {
     if (const auto why = refusal(with_force)) return why;
     operator_waits_ = true;
-    if (link_is_lost_ || peer_has_resigned_) {
+    if (is_decided_ || link_is_lost_ || peer_has_resigned_) {
         go_on();
     } else {
         state_ = State::kAsking;
@@ -160,6 +180,12 @@ std::optional<std::string> Failover::refusal(bool with_force) const {
         case State::kUndecided:
             break;
     }
+    return refusal_undecided(with_force);
+}
+
+std::optional<std::string> Failover::refusal_undecided(bool with_force) const {
+    // Where nobody else can go on a try costs nothing.
+    if (is_decided_ && (with_force || !local_failure_)) return std::nullopt;
     if (local_failure_) return "the VM of this side has failed: " + *local_failure_;
     if (with_force) return std::nullopt;
     if (peer_is_alive()) return "the peer is alive: force is needed";
@@ -186,7 +212,7 @@ void Failover::tick(Time now) {
 /// As it was before the peer was asked, or the fence command run.
 void Failover::step_back() {
     deadline_ = kNever;
-    state_ = link_is_lost_ ? State::kUndecided : State::kProtected;
+    state_ = broken_because_ ? State::kUndecided : State::kProtected;
     consider();
 }
 
@@ -199,12 +225,13 @@ void Failover::answer(const std::optional<std::string>& error) {
 void Failover::fence_ended(bool has_succeeded) {
     if (state_ != State::kFencing) return;
     if (has_succeeded && !local_failure_) return go_on();
-    fence_has_failed_ = true;
+    fence_has_failed_ = peer_may_be_fenced_ = true;
     step_back();
 }
 
 void Failover::go_on() {
     deadline_ = kNever;
+    is_decided_ = true;
     state_ = State::kGoingOn;
     orders_.go_on();
 }

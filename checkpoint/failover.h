@@ -20,7 +20,8 @@
 //   protected, undecided --auto, with a fence command--> fencing --0--> going on
 //   protected, undecided --operator, link--> asking --RESIGN--> going on --> alone
 //   protected, undecided --operator, no link--> going on
-//   undecided secondary --link, the peer's VM is well--> resigned
+//   secondary of a broken pair --link, the peer's VM is well--> resigned
+//   going on --cannot--> undecided, and decided: again when the VM has recovered, or the operator says so
 //   anything before going on --STAND DOWN, or the secondary's own VM failed--> resigned
 #pragma once
 
@@ -90,6 +91,10 @@ class Failover {
     void link_lost();
     /// How the peer's VM does is known again.
     void link_found();
+    /// How the peer's VM does was heard once more.
+    void peer_heard();
+    /// No checkpoint can be made any more, though both VMs may do well. Until protect().
+    void pair_broken(const std::string& why);
 
     // --- What the peer says
 
@@ -101,7 +106,7 @@ class Failover {
 
     void fence_ended(bool has_succeeded);
     void gone_on();
-    /// Tried again when the VM has recovered, or at the operator's word.
+    /// Tried again when the VM has recovered, or at the operator's word: nobody else may go on.
     void could_not_go_on(const std::string& why);
 
     /// The operator wants our VM to go on alone. Returns why not; nothing: answer_operator()
@@ -112,14 +117,17 @@ class Failover {
     Time next_deadline() const { return deadline_; }
 
     State state() const { return state_; }
+    const std::optional<std::string>& local_failure() const { return local_failure_; }
     const FailoverConfig& config() const { return config_; }
 
   private:
     bool is_open() const { return state_ == State::kProtected || state_ == State::kUndecided; }
     bool peer_is_alive() const { return !link_is_lost_ && !peer_failure_ && !peer_has_resigned_; }
     std::optional<std::string> refusal(bool with_force) const;
+    std::optional<std::string> refusal_undecided(bool with_force) const;
     void consider();
     bool wants_fence() const;
+    bool is_superfluous() const;
     void unanswered();
     void go_on();
     void step_back();
@@ -133,10 +141,13 @@ class Failover {
     std::optional<std::string> local_failure_;
     std::optional<std::string> peer_failure_;
     std::string resigned_because_;
+    std::optional<std::string> broken_because_;  ///< of a pair that only its end can mend
     bool link_is_lost_ = false;
+    bool is_decided_ = false;  ///< our VM is to go on
     bool peer_has_resigned_ = false;
     bool peer_goes_solo_ = false;
     bool fence_has_failed_ = false;
+    bool peer_may_be_fenced_ = false;  ///< the command has failed, and the peer was not heard since
     bool operator_waits_ = false;
     Time deadline_ = kNever;  ///< of the peer's answer
 };

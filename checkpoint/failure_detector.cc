@@ -27,7 +27,7 @@ void FailureDetector::channel(std::optional<ColoPhase> phase, Time last_progress
 
 VmHealth FailureDetector::health(Time now) const {
     VmHealth health;
-    health.is_gone = is_gone_;
+    health.is_gone = is_gone_ || monitor_is_closed_;
     if (owed_since_) health.qmp_silence = now - *owed_since_;
     health.phase = phase_;
     if (phase_) health.channel_silence = now - last_progress_;
@@ -53,6 +53,12 @@ void FailureDetector::heard(const VmHealth& peer, Time now) {
     is_to_be_heard_ = false;
 }
 
+void FailureDetector::peer_left() {
+    heard_at_.reset();
+    link_closed_.reset();
+    is_to_be_heard_ = false;
+}
+
 std::optional<std::string> FailureDetector::link_failure(Time now) const {
     if (link_closed_) return link_closed_;
     if (is_to_be_heard_) return "the link is there again, and nothing was heard yet";
@@ -73,8 +79,8 @@ VmHealth FailureDetector::peer_health(Time now) const {
 /// In a checkpoint that lost its other end our QEMU waits for what cannot come: no fault of its
 /// own.
 std::optional<std::string> FailureDetector::local_failure(Time now) const {
-    const bool is_cut_off = is_checkpoint(phase_) && link_failure(now).has_value();
-    if (is_cut_off && !is_gone_) return std::nullopt;
+    const bool is_cut_off = is_checkpoint(phase_) && (was_cut_off_ || link_failure(now));
+    if (is_cut_off && !is_gone_ && !monitor_is_closed_) return std::nullopt;
     // A peer that says nothing may be whom it waits for: until it is heard again, or the link is lost,
     // nobody can tell.
     const bool may_wait_for_peer = is_checkpoint(phase_) && heard_at_;
@@ -100,6 +106,7 @@ std::optional<Verdict> FailureDetector::look(Time now) {
         auto failed = failure(who, now);
         if (failed.has_value() == told) continue;
         told = failed.has_value();
+        if (who == Suspect::kLink) was_cut_off_ = true;
         return Verdict{who, std::move(failed)};
     }
     return std::nullopt;

@@ -32,10 +32,11 @@ class FailureDetector {
     /// Its QMP owes an answer from now on.
     void qmp_asked(Time now);
     void qmp_answered() { owed_since_.reset(); }
-    /// It closed its monitor, its network or its channel.
+    /// It closed its network or its channel: whatever comes in its place is another one.
     void vm_is_gone() { is_gone_ = true; }
-    /// It is there (again).
-    void vm_is_back() { is_gone_ = false; }
+    /// It closed its monitor, which alone may be opened again.
+    void monitor_closed() { monitor_is_closed_ = true; }
+    void monitor_opened() { monitor_is_closed_ = false; }
     void channel(std::optional<ColoPhase> phase, Time last_progress, Time now);
     /// For a heartbeat.
     VmHealth health(Time now) const;
@@ -46,6 +47,8 @@ class FailureDetector {
     void link_opened(Time now);
     void link_closed(const std::string& why);
     void heard(const VmHealth& peer, Time now);
+    /// It is no peer of ours any more: its silence says nothing.
+    void peer_left();
 
     /// What has changed since it was last looked at, one at a time.
     std::optional<Verdict> look(Time now);
@@ -66,12 +69,14 @@ class FailureDetector {
     HealthDeadlines deadlines_;
     Time link_deadline_;
     bool is_gone_ = false;
+    bool monitor_is_closed_ = false;
     std::optional<Time> owed_since_;
     std::optional<ColoPhase> phase_;
     Time last_progress_{0};
     VmHealth peer_;
     std::optional<Time> heard_at_;  ///< nothing: there is no link
     std::optional<std::string> link_closed_;
+    bool was_cut_off_ = false;     ///< the link has been lost, and the channel with it
     bool is_to_be_heard_ = false;  ///< again, after the link was lost
     std::array<bool, 3> told_{};  ///< who is known to have failed
 };

@@ -34,7 +34,6 @@ class ColoLink final : public Object, private SoleLink::Owner, private LinkUser 
 
   private:
     // SoleLink::Owner
-    std::string objection(const Hello&) override { return {}; }
     void link_began(LinkSession& session, const std::string& where) override;
     void link_failed(const std::string& why) override;
     // LinkUser

@@ -39,15 +39,16 @@ void SoleLink::stop() {
 }
 
 void SoleLink::link_accepted(std::unique_ptr<LinkConnection> connection) {
-    const std::string why =
-        session_ ? "there is a peer already" : owner_.objection(connection->session().peer());
-    if (!why.empty()) {
-        log_warning("link", connection->where() + " refused: " + why);
-        connection->session().close({LinkCode::kRefused, why});
-        return;
-    }
+    if (session_) return refuse(*connection);
     accepted_ = std::move(connection);
     begin(*accepted_);
+}
+
+/// Who is refused tries again each second.
+void SoleLink::refuse(LinkConnection& connection) {
+    const char* why = "there is a peer already";
+    if (!std::exchange(has_refused_, true)) log_warning("link", connection.where() + " refused: " + why);
+    connection.session().close({LinkCode::kRefused, why});
 }
 
 void SoleLink::link_refused(const std::string& where, const LinkStatus& why) {
@@ -60,6 +61,7 @@ void SoleLink::link_failed(const LinkStatus& why) { owner_.link_failed(why.text 
 
 void SoleLink::begin(LinkConnection& connection) {
     session_ = &connection.session();
+    has_refused_ = false;
     owner_.link_began(*session_, connection.where());
 }
 

@@ -16,8 +16,6 @@ class SoleLink final : private LinkListener::Owner, private LinkConnector::Owner
     /// Called from the loop. Must not destroy the SoleLink.
     class Owner {
       public:
-        /// Why this peer may not be the one; empty: it may.
-        virtual std::string objection(const Hello& peer) = 0;
         /// It is up: the owner gives the session its user, whose link_over() calls ended().
         virtual void link_began(LinkSession& session, const std::string& where) = 0;
         /// One did not come about.
@@ -53,12 +51,14 @@ class SoleLink final : private LinkListener::Owner, private LinkConnector::Owner
     void link_failed(const LinkStatus& why) override;
 
     void begin(LinkConnection& connection);
+    void refuse(LinkConnection& connection);
 
     EventLoop& loop_;
     FramePool& pool_;
     Owner& owner_;
     std::string name_;
     LinkSession* session_ = nullptr;
+    bool has_refused_ = false;  ///< somebody, since its peer came
     std::unique_ptr<LinkListener> listener_;
     std::unique_ptr<LinkConnection> accepted_;
     std::unique_ptr<LinkConnector> connector_;

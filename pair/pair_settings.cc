@@ -69,6 +69,12 @@ std::vector<Property> PairSettings::properties(std::function<void()> changed) {
     return all;
 }
 
+void PairSettings::check() const {
+    if (heartbeat < link_deadline) return;
+    throw std::invalid_argument("heartbeat: must come before link-deadline (" +
+                                std::to_string(link_deadline / milliseconds(1)) + " ms) is over");
+}
+
 void PairSettings::set(std::string_view assignment) {
     const size_t equals = assignment.find('=');
     const std::string name(assignment.substr(0, equals));

@@ -31,6 +31,8 @@ struct PairSettings {
 
     /// "NAME=VALUE". Throws std::invalid_argument that says what is wrong with it.
     void set(std::string_view assignment);
+    /// What must hold between them, once all are set. Throws the same.
+    void check() const;
     /// `changed` is called after a property has been set. The settings must outlive what is returned.
     std::vector<Property> properties(std::function<void()> changed);
 };

@@ -13,13 +13,16 @@ namespace colo {
 PairStart::PairStart(PairContext& context, std::string uri, bool disk_is_external, Owner& owner)
     : context_(context), uri_(std::move(uri)), disk_is_external_(disk_is_external), owner_(owner) {}
 
+std::string PairStart::missing(PairContext& context) {
+    if (const std::string vm = context.nics.missing_vm(); !vm.empty())
+        return "no VM: QEMU's netdev has not connected to " + vm;
+    if (!context.qemu.is_ready()) return "the primary's QEMU does not answer: " + context.qemu.problem();
+    if (!context.link.session()) return "no secondary at " + context.link.address() + ": " + context.link.problem();
+    return {};
+}
+
 void PairStart::run() {
-    if (const std::string missing = context_.nics.missing_vm(); !missing.empty())
-        throw std::runtime_error("no VM: QEMU's netdev has not connected to " + missing);
-    if (!context_.qemu.is_ready())
-        throw std::runtime_error("the primary's QEMU does not answer: " + context_.qemu.problem());
-    if (!context_.link.session())
-        throw std::runtime_error("no secondary at " + context_.link.address() + ": " + context_.link.problem());
+    if (const std::string why = missing(context_); !why.empty()) throw std::runtime_error(why);
     inspect_ours();
 }
 

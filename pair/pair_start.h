@@ -35,6 +35,8 @@ class PairStart {
     PairStart(const PairStart&) = delete;
     PairStart& operator=(const PairStart&) = delete;
 
+    /// Who has to be there first, and is not; empty: nobody.
+    static std::string missing(PairContext& context);
     /// First step; the others follow. Throws std::runtime_error that names who is missing.
     void run();
     /// "looking at the primary's QEMU", ...

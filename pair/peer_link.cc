@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pair/peer_link.h"
 
+#include <stdexcept>
 #include <utility>
 
 #include "io/log.h"
@@ -12,8 +13,6 @@ namespace {
 /// What the two must agree on: the meaning of procedures, packets and the migration stream.
 constexpr const char* kPairCapability = "colo-pair";
 constexpr const char* kPairVersion = "1";
-/// Of who listens.
-constexpr const char* kPrimaryName = "primary";
 
 }  // namespace
 
@@ -33,7 +32,7 @@ PeerLink::PeerLink(EventLoop& loop, FramePool& pool, PeerLinkOptions options, Ow
 LinkEndpoint PeerLink::endpoint(bool connects, const ListenAddress& address) const {
     const auto& make_tls = connects ? options_.client_tls : options_.server_tls;
     LinkEndpoint endpoint{address, {}, make_tls ? make_tls(address) : nullptr};
-    endpoint.config.name = connects ? "secondary" : kPrimaryName;
+    endpoint.config.name = connects ? "secondary" : "primary";
     endpoint.config.capabilities = {{kPairCapability, kPairVersion, true}};
     endpoint.config.known_capabilities = {kPairCapability};
     endpoint.config.heartbeat_interval = heartbeat_;
@@ -52,7 +51,14 @@ void PeerLink::set_times(Time heartbeat, Time deadline) {
     if (LinkSession* session = link_.session()) session->set_times(heartbeat_, deadline_);
 }
 
-void PeerLink::listen() { link_.listen(endpoint(false, options_.address)); }
+/// Two that are both the primary meet here, where they were given the same address.
+void PeerLink::listen() {
+    try {
+        link_.listen(endpoint(false, options_.address));
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(std::string(error.what()) + " (a primary listens there, a secondary connects to it)");
+    }
+}
 
 void PeerLink::listen_at(const ListenAddress& address) {
     if (is_listening() && to_text(address) == to_text(options_.address)) return;
@@ -93,10 +99,6 @@ bool PeerLink::say_after_packets(PeerProcedure procedure, const std::string& tex
 
 // --- Coming and going ----------------------------------------------------------------------------
 
-std::string PeerLink::objection(const Hello& peer) {
-    return peer.name == kPrimaryName ? "this is a primary, too" : "";
-}
-
 void PeerLink::link_failed(const std::string& why) {
     problem_ = why;
     log_warning("link", why);
@@ -126,8 +128,8 @@ void PeerLink::link_over(const LinkStatus& status) {
     const bool was_there = peer_.has_value();
     link_.ended();
     peer_.reset();
-    problem_ = status.text;
-    log_warning("link", status.text);
+    const bool is_news = std::exchange(problem_, status.text) != status.text;
+    if (was_there || is_news) log_warning("link", status.text);
     if (was_there) owner_.peer_lost(status.text);
 }
 

@@ -67,7 +67,10 @@ class PeerLink final : private SoleLink::Owner, private LinkUser {
     bool is_listening() const { return link_.is_listening(); }
 
     /// nullptr: nobody is there.
-    LinkSession* session() { return peer_ ? link_.session() : nullptr; }
+    LinkSession* session() {
+        LinkSession* session = peer_ ? link_.session() : nullptr;
+        return session && session->is_over() ? nullptr : session;
+    }
     const std::optional<PeerIdentity>& peer() const { return peer_; }
     /// Why nobody is there.
     const std::string& problem() const { return problem_; }
@@ -82,7 +85,6 @@ class PeerLink final : private SoleLink::Owner, private LinkUser {
 
   private:
     // SoleLink::Owner
-    std::string objection(const Hello& peer) override;
     void link_began(LinkSession& session, const std::string& where) override;
     void link_failed(const std::string& why) override;
     // LinkUser

@@ -20,6 +20,9 @@ namespace colo {
 namespace {
 
 constexpr unsigned kListenAgainMs = 1000;
+constexpr unsigned kStartAgainMs = 1000;
+/// Whoever starts a host does not start all of it at once.
+constexpr unsigned kMissedAfterMs = 5000;
 
 uint64_t random_id() {
     uint64_t id = 0;
@@ -58,6 +61,7 @@ ProtectedVm::~ProtectedVm() = default;
 // --- The object ----------------------------------------------------------------------------------
 
 void ProtectedVm::complete() {
+    settings_.check();
     if (options_.survival.is_automatic && options_.survival.fence_command.empty())
         log_warning(kId, "--failover auto without --fence: nobody goes on without being told to");
     for (const auto& names : options_.nics) open_nic(names);
@@ -96,6 +100,7 @@ std::vector<Property> ProtectedVm::properties() {
 
 /// QEMU's own timer gets its new value with a checkpoint.
 void ProtectedVm::settings_changed() {
+    settings_.check();
     const bool is_news = std::exchange(max_interval_, settings_.max_interval) != settings_.max_interval;
     if (is_news && primary_ && primary_->is_in_lockstep()) request(Reason::kPolicyChange);
     nics_.each([this](Nic& nic) { nic.configure(settings_.compare); });
@@ -135,6 +140,7 @@ ComparingStatus ProtectedVm::status() const {
 }
 
 void ProtectedVm::need_checkpoints() const {
+    if (const auto broken = why_broken()) throw std::runtime_error(*broken);
     if (primary_ && primary_->is_in_lockstep()) return;
     throw std::runtime_error(role_ == Role::kSecondary ? "this is the secondary: ask the primary"
                                                        : "the VM is not protected: nobody can make a checkpoint");
@@ -276,8 +282,8 @@ void ProtectedVm::set_pair(uint64_t process) {
 
 void ProtectedVm::peer_connected(const PeerIdentity& peer) {
     const bool was_ours = std::exchange(peer_is_ours_, is_of_our_pair(peer));
-    if (!peer_is_ours_)
-        return log_warning("link", "whoever has connected is not of our pair, which is not given up yet");
+    if (!peer_is_ours_) return turn_away();
+    stranger_was_told_ = false;
     if (was_ours) return;
     peer_changed("connected", link_.address());
     survival_->link_found();
@@ -287,10 +293,22 @@ void ProtectedVm::peer_connected(const PeerIdentity& peer) {
     try_start();
 }
 
+/// The place is for our peer, whose link is lost; a stranger tries again.
+void ProtectedVm::turn_away() {
+    if (!std::exchange(stranger_was_told_, true))
+        log_warning("link", "whoever has connected is not of our pair, which is not given up yet: turned away");
+    link_.hang_up("a pair with another one is not given up here yet");
+}
+
 void ProtectedVm::peer_lost(const std::string& why) {
     if (std::exchange(peer_is_ours_, false)) survival_->link_lost(why);
     // The survivor's link is for another one.
     if (situation_ == Situation::kResigned) link_.stop("this VM has been given up");
+}
+
+void ProtectedVm::vm_failed(const std::optional<std::string>& why) {
+    if (why) log_error(kId, "our VM has failed: " + *why);
+    if (situation_ == Situation::kPaired && !peer_is_to_confirm_) tell_mode(why ? "our VM has failed: " + *why : "our VM has recovered");
 }
 
 void ProtectedVm::peer_changed(const char* state, const std::string& reason) {
@@ -307,7 +325,7 @@ void ProtectedVm::peer_heartbeat(Bytes payload) {
 
 void ProtectedVm::peer_said(PeerProcedure procedure, Bytes payload) {
     if (!peer_is_ours_ || survival_->peer_said(procedure, payload)) return;
-    if (procedure == PeerProcedure::kProtected && secondary_ && payload.size() == 1) {
+    if (procedure == PeerProcedure::kProtected && secondary_ && payload.size() == 1 && may_be_protected()) {
         set_mode(Situation::kPaired, "the primary holds its output");
         survival_->protect(payload[0] != 0);
         link_.say(PeerProcedure::kProtected);
@@ -319,6 +337,12 @@ void ProtectedVm::peer_said(PeerProcedure procedure, Bytes payload) {
         log_warning("link", "the peer says what makes no sense here (procedure " +
                                 std::to_string(static_cast<uint32_t>(procedure)) + ")");
     }
+}
+
+/// Of what has failed meanwhile, and of who has resigned, no word of the primary's makes a pair again.
+bool ProtectedVm::may_be_protected() const {
+    const bool is_one = situation_ == Situation::kPaired && survival_->state() == Failover::State::kProtected;
+    return is_one || (situation_ == Situation::kStandby && secondary_->has_begun());
 }
 
 bool ProtectedVm::peer_called(const ControlHeader& header, Bytes payload) {
@@ -433,8 +457,7 @@ std::string ProtectedVm::why_not_start() const {
 
 void ProtectedVm::start(Answer answer) {
     if (const std::string why = why_not_start(); !why.empty()) return answer(why);
-    if (situation_ == Situation::kPaired && survival_->state() != Failover::State::kProtected)
-        return answer("the pair is broken (peer: " + peer_state_ + "), and it is not decided who goes on: colo-proxy-failover");
+    if (const auto broken = why_broken()) return answer(broken);
     if (situation_ == Situation::kPaired && !peer_is_to_confirm_) return answer(std::nullopt);
     if (situation_ == Situation::kStarting && !start_) {
         survival_->leave();
@@ -442,7 +465,7 @@ void ProtectedVm::start(Answer answer) {
     }
     start_answers_.push_back(std::move(answer));
     if (situation_ == Situation::kStarting || situation_ == Situation::kPaired) return;
-    peer_is_ours_ = link_.peer().has_value();
+    peer_is_ours_ = link_.session() != nullptr;
     renew_survival();
     forget_last_pair();
     PairStart::Owner& owner = *this;
@@ -455,6 +478,13 @@ void ProtectedVm::start(Answer answer) {
         situation_ = resting_;
         end_start(error.what());
     }
+}
+
+std::optional<std::string> ProtectedVm::why_broken() const {
+    if (situation_ != Situation::kPaired) return std::nullopt;
+    if (const auto& failure = survival_->local_failure()) return "the VM of this side has failed: " + *failure;
+    if (survival_->state() == Failover::State::kProtected) return std::nullopt;
+    return "the pair is broken (peer: " + peer_state_ + "), and it is not decided who goes on: colo-proxy-failover";
 }
 
 /// That this VM has survived; its figures stay.
@@ -472,10 +502,14 @@ void ProtectedVm::drop_start() {
 /// Once, with the start or its failure.
 void ProtectedVm::end_start(const std::optional<std::string>& error) {
     drop_start();
-    if (error) log_error(kId, "cannot protect the VM: " + *error);
+    if (error && std::exchange(start_problem_, *error) != *error) log_error(kId, "cannot protect the VM: " + *error);
+    if (!error) start_problem_.clear();
     for (const Answer& answer : std::exchange(start_answers_, {})) answer(error);
-    if (std::exchange(starts_again_, false) && error)
-        start_again_ = after(host_.loop().context(), 0, [this] { try_start(); });
+    if (!error || !wants_start_) return;
+    // Nobody tells when the secondary's QEMU is there. A migration that fails is not tried again and again.
+    const bool is_news = std::exchange(starts_again_, false);
+    if (is_news || !primary_)
+        start_again_ = after(host_.loop().context(), is_news ? 0 : kStartAgainMs, [this] { try_start(); });
 }
 
 std::optional<std::string> ProtectedVm::migration_begins() {
@@ -565,9 +599,8 @@ void ProtectedVm::compare_mode_changed(bool compares) {
 
 void ProtectedVm::channel_ended(const std::string& why) {
     log_warning(kId, "our QEMU's migration channel has ended: " + why);
-    survival_->channel_ended();
-    if (situation_ == Situation::kStarting) return start_failed("our QEMU's migration ended: " + why);
-    if (situation_ == Situation::kPaired) survival_->qemu_is_gone();
+    survival_->channel_ended(situation_ == Situation::kPaired);
+    if (situation_ == Situation::kStarting) start_failed("our QEMU's migration ended: " + why);
 }
 
 void ProtectedVm::channel_lost(const std::string& why) {
@@ -660,9 +693,19 @@ void ProtectedVm::listen_at(const std::optional<ListenAddress>& address) {
 
 // --- The operator --------------------------------------------------------------------------------
 
+/// Of a start that waits for somebody.
+void ProtectedVm::look_what_is_missing() {
+    const std::string why = PairStart::missing(context_);
+    if (wants_start_ && !why.empty() && std::exchange(start_problem_, why) != why)
+        log_warning(kId, "the VM is not protected yet: " + why);
+}
+
 void ProtectedVm::try_start() {
-    if (!wants_start_ || role_ != Role::kPrimary || !link_.session() || !qemu_.is_ready()) return;
-    if (!nics_.missing_vm().empty()) return;
+    if (!wants_start_ || role_ != Role::kPrimary) return;
+    if (!PairStart::missing(context_).empty()) {
+        if (!missing_) missing_ = after(host_.loop().context(), kMissedAfterMs, [this] { look_what_is_missing(); });
+        return;
+    }
     starts_again_ = situation_ == Situation::kStarting;
     if (situation_ == Situation::kIdle || situation_ == Situation::kAlone)
         start([](const std::optional<std::string>&) {});
@@ -676,9 +719,12 @@ void ProtectedVm::stop(Answer answer) {
         return answer(std::nullopt);
     }
     if (situation_ != Situation::kPaired) return answer("the VM is not protected");
-    rests_as_ = Situation::kIdle;
-    survival_->operator_wants(true, [this, answer](const std::optional<std::string>& error) {
-        if (error) rests_as_ = Situation::kAlone;
+    // Who has lost its peer does not stop: it goes on alone, and perhaps not only it.
+    if (survival_->state() == Failover::State::kUndecided || survival_->state() == Failover::State::kFencing)
+        return answer(why_broken());
+    const Situation before = std::exchange(rests_as_, Situation::kIdle);
+    survival_->operator_wants(true, [this, before, answer](const std::optional<std::string>& error) {
+        if (error) rests_as_ = before;
         answer(error);
     });
 }
@@ -688,10 +734,13 @@ void ProtectedVm::fail_over(bool with_force, Answer answer) {
 }
 
 void ProtectedVm::reprotect(const std::optional<ListenAddress>& link, Answer answer) {
+    if (const auto broken = why_broken()) return answer(broken);
     if (situation_ == Situation::kPaired) return answer("the VM is protected already");
     if (const std::string why = why_not_start(); !why.empty()) return answer(why);
     try {
         listen_at(link);
+    } catch (const std::invalid_argument& error) {
+        return answer(error.what());
     } catch (const std::exception& error) {
         return answer(std::string(error.what()) + "; an address of this host is to be given as 'link'");
     }
@@ -703,13 +752,13 @@ void ProtectedVm::reprotect(const std::optional<ListenAddress>& link, Answer ans
 void ProtectedVm::part(const std::string& why) { link_.stop(why); }
 
 void ProtectedVm::qemu_ready() {
-    survival_->qemu_is_back();
+    survival_->monitor_opened();
     try_start();
 }
 
 void ProtectedVm::qemu_closed(const std::string& why) {
     log_warning(kId, "our QEMU is gone: " + why);
-    if (situation_ == Situation::kPaired) survival_->qemu_is_gone();
+    if (situation_ == Situation::kPaired) survival_->monitor_closed();
 }
 
 }  // namespace colo

@@ -139,6 +139,7 @@ class ProtectedVm final : public Object,
     void leave_pair() override;
     void flow_alone() override;
     void gone_on(const std::string& problem) override;
+    void vm_failed(const std::optional<std::string>& why) override;
     void peer_changed(const char* state, const std::string& reason) override;
     void pair_failed(const std::string& why) override;
     // PairStart::Owner
@@ -153,6 +154,8 @@ class ProtectedVm final : public Object,
     void stand_by();
     bool is_of_our_pair(const PeerIdentity& peer) const;
     void set_pair(uint64_t process);
+    void turn_away();
+    bool may_be_protected() const;
     void violated(const std::string& what);
     void inspect_for(uint32_t serial, Bytes payload);
     void prepare_for(uint32_t serial, Bytes payload);
@@ -165,6 +168,8 @@ class ProtectedVm final : public Object,
     void end_confirming();
     void try_start();
     std::string why_not_start() const;
+    void look_what_is_missing();
+    std::optional<std::string> why_broken() const;
     void serve_as_primary();
     void listen_at(const std::optional<ListenAddress>& address);
     void request(Reason reason);
@@ -188,6 +193,7 @@ class ProtectedVm final : public Object,
     PairContext context_;
     PeerIdentity identity_;
     uint64_t paired_with_ = 0;       ///< the process of the peer of the pair we are, or were, in
+    bool stranger_was_told_ = false;  ///< since a peer of ours was there
     bool peer_is_ours_ = false;      ///< whoever is connected is of our pair, or may become so
     std::string peer_state_ = "none";
     uint32_t last_epoch_ = 0;        ///< that this VM was part of
@@ -206,6 +212,8 @@ class ProtectedVm final : public Object,
     bool wants_start_ = false;
     bool starts_again_ = false;  ///< something has come about since the start began that it may fail for want of
     SourcePtr start_again_;
+    SourcePtr missing_;           ///< who is, is looked at then
+    std::string start_problem_;  ///< that was logged
     SourcePtr listen_again_;
     std::string listen_problem_;  ///< that was logged
 };

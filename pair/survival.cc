@@ -60,8 +60,22 @@ void Survival::settings_changed() {
 // --- Facts ---------------------------------------------------------------------------------------
 
 void Survival::qemu_is_gone() {
-    if (is_leaving()) return;  // it closes its channel then
     detector_.vm_is_gone();
+    tell_health();
+}
+
+void Survival::monitor_closed() {
+    detector_.monitor_closed();
+    tell_health();
+}
+
+void Survival::channel_ended(bool is_paired) {
+    going_on_.channel_ended();
+    if (is_paired && !has_left_) qemu_is_gone();
+}
+
+/// The peer need not wait for the next heartbeat.
+void Survival::tell_health() {
     if (LinkSession* session = context_.link.session()) {
         session->set_heartbeat(0, encode(detector_.health(context_.now())));
         session->send_heartbeat();
@@ -79,9 +93,13 @@ void Survival::link_lost(const std::string& why) {
     look();
 }
 
+/// Of a broken channel the peer need not know; of its VM's failure it is told with the same words.
 void Survival::heard(const VmHealth& peer) {
     detector_.heard(peer, context_.now());
     look();
+    failover_.peer_heard();
+    if (!peer.is_gone && peer.phase == ColoPhase::kBroken) failover_.pair_broken("the peer's migration channel is broken");
+    set_timer();
 }
 
 bool Survival::peer_said(PeerProcedure procedure, Bytes payload) {
@@ -135,6 +153,8 @@ void Survival::look() {
         detector_.channel(std::nullopt, Time{0}, context_.now());
     }
     while (const auto verdict = detector_.look(context_.now())) apply(*verdict);
+    if (detector_.health(context_.now()).phase == ColoPhase::kBroken)
+        failover_.pair_broken("the migration channel is broken");
     set_timer();
 }
 
@@ -145,7 +165,7 @@ void Survival::set_timer() {
 void Survival::apply(const Verdict& verdict) {
     switch (verdict.who) {
         case Suspect::kLocalVm:
-            if (verdict.failure) log_error(kWhat, "our VM has failed: " + *verdict.failure);
+            owner_.vm_failed(verdict.failure);
             return failover_.local_vm_failed(verdict.failure);
         case Suspect::kPeerVm:
             if (verdict.failure) {
@@ -210,11 +230,8 @@ void Survival::leave() {
     going_on_.start(context_.now());
 }
 
-bool Survival::is_leaving() const {
-    return going_on_.next_deadline() != kNever || failover_.state() == Failover::State::kAlone;
-}
-
 void Survival::prepare() {
+    has_left_ = true;
     owner_.leave_pair();
     set_timer();
 }
@@ -254,6 +271,7 @@ void Survival::redirect() {
 void Survival::gone_on() {
     owner_.gone_on(redirect_problem_);
     failover_.gone_on();
+    detector_.peer_left();
 }
 
 void Survival::could_not_go_on(const std::string& why) {

@@ -43,6 +43,8 @@ class Survival final : private Failover::Orders, private GoingOn::Orders {
         virtual void flow_alone() = 0;
         /// `problem`: what is wrong all the same; empty: nothing.
         virtual void gone_on(const std::string& problem) = 0;
+        /// Our own; nothing: it has recovered.
+        virtual void vm_failed(const std::optional<std::string>& why) = 0;
         /// "connected", "lost", "failed", "resigned".
         virtual void peer_changed(const char* state, const std::string& reason) = 0;
         /// The pair cannot come about any more, or has never been one.
@@ -60,14 +62,19 @@ class Survival final : private Failover::Orders, private GoingOn::Orders {
     /// The two VMs are a pair: the primary from READY on, the secondary when the primary has said so.
     void protect(bool peer_goes_solo);
     Failover::State state() const { return failover_.state(); }
+    const std::optional<std::string>& local_failure() const { return failover_.local_failure(); }
     bool goes_solo() const { return options_.goes_solo; }
 
     // --- Facts
 
-    void qemu_is_back() { detector_.vm_is_back(); }
+    /// QEMU's monitor, which may come back.
+    void monitor_opened() { detector_.monitor_opened(); }
+    void monitor_closed();
+    /// It closed its network: what may come in its place is another VM.
     void qemu_is_gone();
     void channel_opened() { going_on_.channel_opened(); }
-    void channel_ended() { going_on_.channel_ended(); }
+    /// QEMU has closed it. `is_paired`: that is its end, unless it was told to go on alone.
+    void channel_ended(bool is_paired);
     void link_found();
     void link_lost(const std::string& why);
     void heard(const VmHealth& peer);
@@ -99,7 +106,7 @@ class Survival final : private Failover::Orders, private GoingOn::Orders {
     void gone_on() override;
     void could_not_go_on(const std::string& why) override;
 
-    bool is_leaving() const;
+    void tell_health();
     void tick();
     void look();
     void apply(const Verdict& verdict);
@@ -117,6 +124,7 @@ class Survival final : private Failover::Orders, private GoingOn::Orders {
     const std::unique_ptr<Fencing> fence_;
     Answer answer_;
     std::string redirect_problem_;
+    bool has_left_ = false;  ///< the pair: QEMU closes its channel then
     bool ping_is_owed_ = false;
     Time next_beat_{0};
     SourcePtr ask_again_;

@@ -243,7 +243,9 @@ void World::act(Fate fate) {
 
 void World::stop_for_a_while(Part& part) {
     part.set_stopped(true);
-    timeline_.at(timeline_.now() + milliseconds(static_cast<int64_t>(chance_.below(2500))), [&part] {
+    // Longer, too, than a QEMU that is to go on alone is waited for.
+    const uint64_t most = chance_.chance(150) ? 9000 : 2500;
+    timeline_.at(timeline_.now() + milliseconds(static_cast<int64_t>(chance_.below(most))), [&part] {
         part.set_stopped(false);
     });
 }
@@ -274,7 +276,8 @@ void World::kill_host(Machine& machine) {
 }
 
 void World::fence(Machine& by, const Fencing::Done& done) {
-    const Time takes = milliseconds(static_cast<int64_t>(chance_.below(40)));
+    // Longer, too, than a link is lost.
+    const Time takes = milliseconds(static_cast<int64_t>(chance_.below(chance_.chance(300) ? 2500 : 40)));
     timeline_.at(timeline_.now() + takes, [this, &by, done] {
         if (!by.proxy().is_alive()) return;
         const bool works = !chance_.chance(200);

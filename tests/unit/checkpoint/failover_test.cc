@@ -75,6 +75,18 @@ void peer_fails(Side& side) {
 void local_fails(Side& side) {
     side.machine.local_vm_failed("QEMU is gone");
 }
+void peer_recovers(Side& side) {
+    side.machine.peer_vm_failed(std::nullopt);
+}
+void peer_heard(Side& side) {
+    side.machine.peer_heard();
+}
+void local_recovers(Side& side) {
+    side.machine.local_vm_failed(std::nullopt);
+}
+void breaks(Side& side) {
+    side.machine.pair_broken("the channel is broken");
+}
 void told(Side& side) {
     side.machine.told_to_stand_down();
 }
@@ -169,6 +181,10 @@ INSTANTIATE_TEST_SUITE_P(
               in_turn(resigned, succeeded, told), "go REFUSED", "alone"},
         Story{"RefusesWhileItFences", kPrimary, kAuto, false, in_turn(lose_link, link_back, told),
               "hold fence REFUSED", "fencing"},
+        Story{"HoldsUntilTheSecondaryOfABrokenPairHasResigned", kPrimary, kManual, false,
+              in_turn(breaks, breaks, resigned), "hold go", "going on"},
+        Story{"AsksTheSecondaryOfABrokenPair", kPrimary, kManual, false, in_turn(breaks, forced),
+              "hold STAND-DOWN", "asking"},
         Story{"OperatorOverridesARunningFence", kPrimary, kAuto, false,
               in_turn(lose_link, forced, fence_fails), "hold fence go", "going on"}),
     [](const auto& info) { return info.param.name; });
@@ -178,6 +194,22 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Story{"GivesUpWhenTheLinkIsThereAgain", kSecondary, kManual, false,
               in_turn(lose_link, link_back), "hold shut RESIGN", "resigned"},
+        Story{"GivesUpWhenThePairIsBroken", kSecondary, kManual, false, breaks, "hold shut RESIGN", "resigned"},
+        Story{"IsStillNeededInABrokenPairWhosePrimaryHasFailed", kSecondary, kManual, false,
+              in_turn(peer_fails, breaks), "hold", "undecided"},
+        Story{"GivesUpWhenTheFenceHasFailedAndTheLinkIsThereAgain", kSecondary, kAuto, false,
+              in_turn(lose_link, link_back, fence_fails, peer_heard), "hold fence shut RESIGN", "resigned"},
+        Story{"WaitsForNewsOfAPeerThatAFailedFenceMayHaveHit", kSecondary, kAuto, false,
+              in_turn(lose_link, link_back, fence_fails, lose_link, forced), "hold fence hold go", "going on"},
+        Story{"GivesUpWhenTheLinkAndThenThePeersVmAreThereAgain", kSecondary, kManual, false,
+              in_turn(lose_link, peer_fails, link_back, peer_recovers), "hold shut RESIGN", "resigned"},
+        Story{"DecidedForItIsNotGivenUpWithItsVm", kSecondary, kAuto, false,
+              in_turn(lose_link, fence_works, not_succeeded, local_fails, link_back), "hold fence go", "undecided"},
+        Story{"DecidedForItGoesOnWhenItsVmRecovers", kSecondary, kAuto, false,
+              in_turn(lose_link, fence_works, not_succeeded, local_fails, local_recovers), "hold fence go go",
+              "going on"},
+        Story{"DecidedForItTriesWithAFailedVmWhenForced", kSecondary, kManual, false,
+              in_turn(lose_link, asked, not_succeeded, local_fails, forced), "hold go error go", "going on"},
         Story{"IsStillNeededWhenThePeersVmHasFailed", kSecondary, kManual, false,
               in_turn(lose_link, peer_fails, link_back), "hold", "undecided"},
         Story{"IsStillNeededWhenThePrimaryHasResigned", kSecondary, kManual, false,
@@ -271,6 +303,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "this side has resigned: QEMU is gone"},
         Refusal{"OwnVmFailed", kPrimary, kManual, false, in_turn(local_fails, lose_link), true,
                 "the VM of this side has failed: QEMU is gone"},
+        Refusal{"OwnVmFailedThoughDecidedFor", kSecondary, kManual, false,
+                in_turn(lose_link, asked, not_succeeded, local_fails), false,
+                "the VM of this side has failed: QEMU is gone"},
         Refusal{"Fencing", kSecondary, kAuto, false, lose_link, false,
                 "the fence command is running"}),
     [](const auto& info) { return info.param.name; });
@@ -282,6 +317,20 @@ TEST(FailoverTest, APairThatEndsAnswersItsOperator) {
     side.machine.unprotect();
     EXPECT_EQ(side.orders(), "error");
     EXPECT_EQ(side.machine.next_deadline(), kNever);
+}
+
+TEST(FailoverTest, WhatHasBrokenTheLastPairIsForgotten) {
+    Side side(kSecondary, kAuto);
+    side.machine.unprotect();
+    lose_link(side);
+    breaks(side);
+    link_back(side);
+    side.machine.protect(false);
+    peer_fails(side);
+    fence_fails(side);
+    peer_recovers(side);
+    EXPECT_EQ(side.orders(), "fence");
+    EXPECT_EQ(side.state(), "protected");
 }
 
 TEST(FailoverTest, WhoIsInNoPairRefusesToStandDown) {

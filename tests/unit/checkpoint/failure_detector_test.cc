@@ -70,12 +70,47 @@ TEST_F(FailureDetectorTest, SilenceInACheckpointDoesNotCountBehindIt) {
     EXPECT_EQ(look(), "+local");
 }
 
-TEST_F(FailureDetectorTest, GoneIsGoneUntilItIsBack) {
-    detector_.vm_is_gone();
+/// The stream that carried its channel went with the link.
+TEST_F(FailureDetectorTest, OwnVmIsNotBlamedForACheckpointThatWasCutOffThoughTheLinkIsBack) {
+    detector_.link_opened(now_);
+    detector_.channel(ColoPhase::kReplied, now_, now_);
+    detector_.link_closed("reset");
+    EXPECT_EQ(look(), "+link");
+    detector_.link_opened(now_);
+    hear();
+    EXPECT_EQ(look(), "-link");
+    for (int i = 0; i < 5; ++i) {
+        now_ += seconds(2);
+        hear();
+        EXPECT_EQ(look(), "");
+    }
+}
+
+TEST_F(FailureDetectorTest, MonitorThatIsClosedMayBeOpenedAgain) {
+    detector_.monitor_closed();
     EXPECT_EQ(look(), "+local");
     EXPECT_TRUE(detector_.health(now_).is_gone);
-    detector_.vm_is_back();
+    detector_.monitor_opened();
     EXPECT_EQ(look(), "-local");
+    EXPECT_FALSE(detector_.health(now_).is_gone);
+}
+
+/// What answers the monitor then is another QEMU.
+TEST_F(FailureDetectorTest, GoneIsGoneWhoeverOpensItsMonitor) {
+    detector_.monitor_closed();
+    detector_.vm_is_gone();
+    EXPECT_EQ(look(), "+local");
+    detector_.monitor_opened();
+    EXPECT_EQ(look(), "");
+    EXPECT_TRUE(detector_.health(now_).is_gone);
+}
+
+TEST_F(FailureDetectorTest, SilenceOfAPeerThatHasLeftSaysNothing) {
+    detector_.link_opened(now_);
+    hear();
+    detector_.peer_left();
+    now_ += seconds(100);
+    EXPECT_EQ(look(), "");
 }
 
 TEST_F(FailureDetectorTest, LinkIsLostWithoutHeartbeats) {

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <list>
+#include <stdexcept>
 
 #include "filter/netdev_redirected.h"
 #include "qemu/qmp_client.h"
@@ -93,6 +95,9 @@ class Proxy {
         }
     }
     std::string mode() const { return vm->status().mode; }
+    /// Its QEMU's netdev has closed its socket; and another QEMU's has come.
+    void leave_network() { network_.clear(); }
+    void join_network() { network_.push_back(Client::at_path(files_ + "vm")); }
 
     ScriptedQemu qemu;
     FakeQemu incoming;
@@ -136,6 +141,9 @@ class ProtectedVmTest : public LoopTest {
     std::string start(Proxy& primary) {
         return answer([&](ProtectedVm::Answer told) { primary.vm->start(std::move(told)); });
     }
+    std::string stop(Proxy& primary) {
+        return answer([&](ProtectedVm::Answer told) { primary.vm->stop(std::move(told)); });
+    }
     std::string reprotect(Proxy& survivor, const std::optional<ListenAddress>& link) {
         return answer([&](ProtectedVm::Answer told) { survivor.vm->reprotect(link, std::move(told)); });
     }
@@ -158,6 +166,27 @@ class ProtectedVmTest : public LoopTest {
             if (primary.migration) return;
             loop_.iterate(true);
         }
+    }
+    /// By a primary that is played. What leads to its QEMU.
+    std::unique_ptr<Stream> make_copy(PeerEnd& primary, Proxy& secondary) {
+        primary.link.listen();
+        until([&] { return primary.link.peer().has_value(); });
+        primary.link.set_identity({1, primary.link.peer()->process});
+        bool is_prepared = false;
+        const uint8_t delay[4] = {0, 0, 1, 0};
+        while (!is_prepared) {
+            bool is_answered = false;
+            primary.link.session()->call(static_cast<uint32_t>(PeerProcedure::kPrepare), 0, delay,
+                                         [&](const LinkStatus& status, Bytes) {
+                                             is_answered = true;
+                                             is_prepared = status.ok();
+                                         });
+            served_until([&] { return is_answered; });
+        }
+        std::unique_ptr<Stream> migration = primary.link.session()->open(MigrationRelay::kService);
+        migration->write(bytes_of(kState));
+        load(secondary);
+        return migration;
     }
     void protect(Proxy& primary, Proxy& secondary) {
         std::optional<std::string> said;
@@ -254,24 +283,8 @@ TEST_F(ProtectedVmTest, NobodyIsToldOfAPairThatTheSecondaryDoesNotKnow) {
 /// Its primary may be ahead of it: READY was under way, or the word that it is part of a pair.
 TEST_F(ProtectedVmTest, SecondaryWhoseLinkWasLostBeforeItKnewOfItsPairSaysSo) {
     PeerEnd primary(loop_, folder_.file("link"), 1);
-    primary.link.listen();
     Proxy& secondary = proxy("b", Role::kSecondary);
-    until([&] { return primary.link.peer().has_value(); });
-    primary.link.set_identity({1, primary.link.peer()->process});
-    bool is_prepared = false;
-    const uint8_t delay[4] = {0, 0, 1, 0};
-    while (!is_prepared) {
-        bool is_answered = false;
-        primary.link.session()->call(static_cast<uint32_t>(PeerProcedure::kPrepare), 0, delay,
-                                     [&](const LinkStatus& status, Bytes) {
-                                         is_answered = true;
-                                         is_prepared = status.ok();
-                                     });
-        served_until([&] { return is_answered; });
-    }
-    const auto migration = primary.link.session()->open(MigrationRelay::kService);
-    migration->write(bytes_of(kState));
-    load(secondary);
+    const auto migration = make_copy(primary, secondary);
     primary.heard.clear();
     primary.link.hang_up("the network is gone");
     until([&] { return primary.heard.size() == 3; });
@@ -341,6 +354,96 @@ TEST_F(ProtectedVmTest, StartWithoutASecondaryThatWasThereIsRefused) {
     secondary.vm->part("its host is switched off");
     served_until([&] { return primary.vm->status().peer == "lost"; });
     EXPECT_THAT(start(primary), HasSubstr("the pair is broken (peer: lost)"));
+}
+
+/// It would go on alone, and the secondary may have taken over.
+TEST_F(ProtectedVmTest, PairThatIsBrokenIsNotStopped) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    secondary.vm->part("its host is switched off");
+    served_until([&] { return primary.vm->status().peer == "lost"; });
+    EXPECT_THAT(stop(primary), HasSubstr("the pair is broken (peer: lost)"));
+    EXPECT_THAT(reprotect(primary, std::nullopt), HasSubstr("the pair is broken (peer: lost)"));
+    EXPECT_THROW(primary.vm->need_checkpoints(), std::runtime_error);
+    EXPECT_EQ(primary.mode(), "lockstep");
+}
+
+TEST_F(ProtectedVmTest, PairThatIsToldTwiceToStopIsIdle) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    std::string first, second;
+    primary.vm->stop([&](const std::optional<std::string>& error) { first = error.value_or("done"); });
+    primary.vm->stop([&](const std::optional<std::string>& error) { second = error.value_or("done"); });
+    EXPECT_EQ(second, "a failover is under way");
+    served_until([&] { return !first.empty(); });
+    EXPECT_EQ(first, "done");
+    EXPECT_EQ(primary.mode(), "idle");
+}
+
+/// What connects then is another VM, of which the secondary is no copy.
+TEST_F(ProtectedVmTest, VmThatWasStartedAnewIsNotTheOneThatIsProtected) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    primary.leave_network();
+    served_until([&] { return secondary.vm->status().peer == "failed"; });
+    EXPECT_EQ(primary.mode_reason, "our VM has failed: QEMU is gone");
+    primary.join_network();
+    EXPECT_EQ(start(primary), "the VM of this side has failed: QEMU is gone");
+    EXPECT_THROW(primary.vm->need_checkpoints(), std::runtime_error);
+    EXPECT_EQ(secondary.vm->status().peer, "failed");
+}
+
+/// The place is kept for the one that may come back.
+TEST_F(ProtectedVmTest, WhoIsNotOfThePairIsTurnedAway) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    protect(primary, secondary);
+    secondary.vm->part("its host is switched off");
+    served_until([&] { return primary.vm->status().peer == "lost"; });
+    PeerEnd stranger(loop_, folder_.file("link"), 7);
+    stranger.link.connect();
+    served_until([&] { return std::ranges::count(stranger.heard, "lost") == 2; });
+    EXPECT_THAT(stranger.link.problem(), HasSubstr("a pair with another one is not given up here yet"));
+    EXPECT_EQ(primary.vm->status().peer, "lost");
+}
+
+/// Its checkpoint ended while it was told to stand down.
+TEST_F(ProtectedVmTest, WhoHasResignedIsNotProtectedAgain) {
+    PeerEnd primary(loop_, folder_.file("link"), 1);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    const auto migration = make_copy(primary, secondary);
+    const uint8_t without_force = 0;
+    const auto protect = [&] { primary.link.say(PeerProcedure::kProtected, Bytes(&without_force, 1)); };
+    protect();
+    served_until([&] { return secondary.mode() == "lockstep"; });
+    primary.link.say(PeerProcedure::kStandDown);
+    protect();
+    primary.link.say(PeerProcedure::kStandDown);
+    served_until([&] { return std::ranges::count(primary.heard, "3: told to stand down") == 2; });
+    EXPECT_EQ(secondary.mode(), "idle");
+}
+
+/// Nobody tells the primary that it would go now.
+TEST_F(ProtectedVmTest, StartIsTriedAgainUntilTheSecondaryIsFit) {
+    Proxy& primary = proxy("a", Role::kPrimary, "link", true);
+    Proxy& secondary = proxy("b", Role::kSecondary);
+    secondary.qemu.set("query-memory-size-summary", {{"base-memory", kRam / 2}});
+    start_until("RAM differs", primary);
+    secondary.qemu.set("query-memory-size-summary", {{"base-memory", kRam}});
+    served_until([&] { return primary.migration.has_value(); });
+    load(secondary);
+    served_until([&] { return primary.mode() == "lockstep"; });
+}
+
+TEST_F(ProtectedVmTest, HeartbeatsComeBeforeTheyAreMissed) {
+    Proxy& primary = proxy("a", Role::kPrimary);
+    EXPECT_THROW(primary.set("heartbeat", 3000), std::invalid_argument);
+    EXPECT_THROW(primary.set("link-deadline", 200), std::invalid_argument);
+    primary.set("heartbeat", 2999);
+    primary.set("link-deadline", 3000);
 }
 
 TEST_F(ProtectedVmTest, SecondaryWithAnotherNumberOfNicsIsRefused) {

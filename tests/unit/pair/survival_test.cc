@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -85,6 +86,9 @@ class SurvivalTest : public LoopTest,
     void leave_pair() override { note("leave pair"); }
     void flow_alone() override { note("flow alone"); }
     void gone_on(const std::string& problem) override { note("gone on" + problem); }
+    void vm_failed(const std::optional<std::string>& why) override {
+        note(why ? "VM failed: " + *why : "VM recovered");
+    }
     void peer_changed(const char* state, const std::string& reason) override {
         note(std::string("peer ") + state + ": " + reason);
     }
@@ -119,6 +123,14 @@ class SurvivalTest : public LoopTest,
     }
     Survival::Answer operators() {
         return [this](const std::optional<std::string>& error) { note("answer: " + error.value_or("done")); };
+    }
+    /// Out of turn: LOADED before anything.
+    void break_channel() {
+        ColoChannel::Sink& sink = *this;
+        channel_.emplace(sink, loop_.now());
+        const std::array<uint8_t, 4> loaded{0, 0, 0, 6};
+        channel_->take(ColoDirection::kBack, loaded, loop_.now());
+        ASSERT_EQ(channel_->phase(), ColoPhase::kBroken);
     }
     bool is_said(PeerProcedure procedure, const std::string& text = "") {
         return survival_->peer_said(procedure, bytes_of(text));
@@ -219,7 +231,7 @@ TEST_F(SurvivalTest, ResignationIsSaidWithItsReasonAfterAllPackets) {
     protect(Role::kSecondary);
     ours_.send(bytes_of("a frame"));
     survival_->qemu_is_gone();
-    EXPECT_THAT(notes_, ElementsAre("shut"));
+    EXPECT_THAT(notes_, ElementsAre("VM failed: QEMU is gone", "shut"));
     EXPECT_THAT(heard(), ElementsAre("a frame", "3: QEMU is gone"));
     EXPECT_EQ(state(), Failover::State::kResigned);
 }
@@ -266,6 +278,73 @@ TEST_F(SurvivalTest, FailureAndRecoveryOfThePeersVmAreTold) {
     EXPECT_THAT(notes_, ElementsAre("peer failed: QEMU is gone", "peer connected: its VM has recovered"));
 }
 
+// --- What cannot be mended -----------------------------------------------------------------------
+
+TEST_F(SurvivalTest, MonitorThatIsBackIsARecovery) {
+    protect(Role::kPrimary);
+    survival_->monitor_closed();
+    survival_->monitor_opened();
+    survival_->heard({});
+    EXPECT_THAT(notes_, ElementsAre("VM failed: QEMU is gone", "VM recovered"));
+}
+
+/// Its monitor answers again: that is another VM, which nobody has a copy of.
+TEST_F(SurvivalTest, QemuThatHasBeenStartedAnewIsNoRecovery) {
+    protect(Role::kPrimary);
+    survival_->monitor_closed();
+    survival_->qemu_is_gone();
+    survival_->monitor_opened();
+    survival_->heard({});
+    survival_->link_lost("cut");
+    EXPECT_THAT(notes_, ElementsAre("VM failed: QEMU is gone", "peer lost: cut", "hold output"));
+    EXPECT_EQ(survival_->local_failure(), "QEMU is gone");
+}
+
+TEST_F(SurvivalTest, ChannelsEndIsQemusEndUnlessItWasToldTo) {
+    protect(Role::kPrimary);
+    survival_->channel_ended(true);
+    EXPECT_THAT(notes_, ElementsAre("VM failed: QEMU is gone"));
+}
+
+TEST_F(SurvivalTest, SecondaryOfAPairWhoseChannelIsBrokenGivesUp) {
+    protect(Role::kSecondary);
+    break_channel();
+    survival_->heard({});
+    EXPECT_THAT(notes_, ElementsAre("hold output", "shut"));
+    EXPECT_THAT(heard(), ElementsAre("3: the migration channel is broken"));
+}
+
+TEST_F(SurvivalTest, SecondaryGivesUpWhenThePrimarysChannelIsBroken) {
+    protect(Role::kSecondary);
+    VmHealth health;
+    health.phase = ColoPhase::kBroken;
+    survival_->heard(health);
+    EXPECT_THAT(heard(), ElementsAre("3: the peer's migration channel is broken"));
+}
+
+TEST_F(SurvivalTest, PrimaryOfABrokenPairHoldsUntilItsSecondaryHasResigned) {
+    protect(Role::kPrimary);
+    break_channel();
+    survival_->heard({});
+    survival_->heard({});
+    EXPECT_THAT(notes_, ElementsAre("hold output"));
+    EXPECT_TRUE(is_said(PeerProcedure::kResign, "broken"));
+    EXPECT_THAT(notes_, ElementsAre("hold output", "peer resigned: broken", "leave pair"));
+}
+
+TEST_F(SurvivalTest, SilenceOfAPeerThatIsNoneAnyMoreIsNotTold) {
+    settings_.link_deadline = milliseconds(1);
+    protect(Role::kPrimary);
+    EXPECT_TRUE(is_said(PeerProcedure::kResign, "bye"));
+    noted("gone on");
+    const size_t told = notes_.size();
+    const Time later = loop_.now() + milliseconds(20);
+    served_until([&] { return loop_.now() >= later; });
+    survival_->heard({});
+    survival_->settings_changed();
+    EXPECT_EQ(notes_.size(), told);
+}
+
 // --- The operator --------------------------------------------------------------------------------
 
 TEST_F(SurvivalTest, OperatorIsRefusedAtOnceWhereThereIsNoPair) {
@@ -293,7 +372,7 @@ TEST_F(SurvivalTest, SecondaryGoesOnWhenQemuIsOutOfColoAndItsVmRuns) {
     qemu_.set("query-status", {{"running", false}});
     survival_->link_lost("cut");
     survival_->operator_wants(false, operators());
-    survival_->channel_ended();
+    survival_->channel_ended(true);
     served_until([&] { return pings() >= 4 || notes_.size() > 3; });
     EXPECT_THAT(notes_, ElementsAre("peer lost: cut", "hold output", "leave pair"));
     qemu_.set("query-status", {{"running", true}});
@@ -313,12 +392,12 @@ TEST_F(SurvivalTest, ErrorOfQemusSaysThatItIsOutOfColoAlready) {
     EXPECT_EQ(state(), Failover::State::kAlone);
 }
 
-/// QEMU closes its channel and its network then: that is no failure.
+/// QEMU closes its channel then: that is no failure.
 TEST_F(SurvivalTest, VmThatIsLeftIsLeftOnceAndHasNotFailed) {
     begin(Role::kPrimary);
     survival_->leave();
     survival_->leave();
-    survival_->qemu_is_gone();
+    survival_->channel_ended(true);
     noted("gone on");
     EXPECT_THAT(notes_, ElementsAre("leave pair", "flow alone", "gone on"));
     EXPECT_THAT(qemu_.told, ElementsAre("x-colo-lost-heartbeat"));
