@@ -421,9 +421,13 @@ TEST_F(ProtectedVmTest, WhoHasResignedIsNotProtectedAgain) {
     served_until([&] { return secondary.mode() == "lockstep"; });
     primary.link.say(PeerProcedure::kStandDown);
     protect();
-    primary.link.say(PeerProcedure::kStandDown);
-    served_until([&] { return std::ranges::count(primary.heard, "3: told to stand down") == 2; });
-    EXPECT_EQ(secondary.mode(), "idle");
+    std::string said;
+    const uint8_t nics[4] = {0, 0, 0, 1};
+    primary.link.session()->call(static_cast<uint32_t>(PeerProcedure::kInspect), 0, nics,
+                                 [&](const LinkStatus& status, Bytes) { said = status.text; });
+    served_until([&] { return !said.empty(); });
+    EXPECT_THAT(primary.heard, Contains("3: told to stand down"));
+    EXPECT_THAT(said, HasSubstr("it is idle"));
 }
 
 /// Nobody tells the primary that it would go now.
