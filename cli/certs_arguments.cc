@@ -18,12 +18,23 @@ unsigned parse_days(const std::string& text) {
     throw std::invalid_argument("--days: '" + clipped(text) + "' is not from 1 to " + std::to_string(kMostDays));
 }
 
+/// What it is made for names its directory.
+void check_added(const CertsArguments& arguments) {
+    const std::string& name = arguments.added.front();
+    if (!arguments.primary.empty() || !arguments.secondary.empty())
+        throw std::invalid_argument("--add: goes without --primary and --secondary");
+    if (name.find('/') != std::string::npos || name.starts_with("."))
+        throw std::invalid_argument("--add: '" + clipped(name) + "' is no name of a host");
+}
+
 void set(CertsArguments& arguments, std::string_view name, const std::string& value) {
     if (value.empty()) throw std::invalid_argument(std::string(name) + ": requires an argument");
     if (name == "--primary") {
         arguments.primary.push_back(value);
     } else if (name == "--secondary") {
         arguments.secondary.push_back(value);
+    } else if (name == "--add") {
+        arguments.added.push_back(value);
     } else if (name == "--days") {
         arguments.days = parse_days(value);
     } else {
@@ -52,6 +63,10 @@ CertsArguments parse_certs_arguments(int argc, char** argv) {
         }
     }
     if (arguments.directory.empty()) throw std::invalid_argument("DIR is missing");
+    if (!arguments.added.empty()) {
+        check_added(arguments);
+        return arguments;
+    }
     if (arguments.primary.empty()) throw std::invalid_argument("--primary is missing");
     if (arguments.secondary.empty()) throw std::invalid_argument("--secondary is missing");
     return arguments;

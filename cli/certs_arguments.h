@@ -12,6 +12,7 @@ struct CertsArguments {
     std::string directory;
     std::vector<std::string> primary;    ///< names and addresses of its host
     std::vector<std::string> secondary;
+    std::vector<std::string> added;  ///< a further host's, instead of the two
     unsigned days = 3650;
 };
 

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -25,9 +27,11 @@ namespace {
 
 constexpr const char* kCertsHelp =
     "Usage: colo-proxy certs DIR --primary HOST --secondary HOST [--days N]\n"
+    "       colo-proxy certs DIR --add HOST [--days N]\n"
     "Makes an authority and both hosts' certificates: DIR/primary and DIR/secondary, each for --tls-creds of its\n"
     "host (and for QEMU's tls-creds-x509). Hosts are names or addresses, as --link has them; an option that is\n"
-    "given again adds a further name. DIR/ca-key.pem can make more: keep it off both hosts.\n";
+    "given again adds a further name. Later, --add makes a further host's in DIR/HOST, by DIR/ca-key.pem and\n"
+    "DIR/ca-cert.pem: keep that key off all hosts.\n";
 
 constexpr mode_t kForAll = 0644;
 constexpr mode_t kForOwner = 0600;
@@ -39,6 +43,13 @@ void write_file(const std::string& path, mode_t mode, const std::string& text) {
     if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
         throw std::runtime_error(path + ": " + std::strerror(errno));
     }
+}
+
+std::string read_file(const std::string& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    if (!file || !(text << file.rdbuf())) throw std::runtime_error(path + ": " + std::strerror(errno));
+    return text.str();
 }
 
 /// Both of a host's, as a survivor changes its role.
@@ -57,9 +68,16 @@ void write_host(const std::string& directory, const CertificateAuthority& author
 /// From yesterday on: the hosts' clocks need not agree.
 void make(const CertsArguments& arguments) {
     const time_t now = std::time(nullptr);
-    const CertificateAuthority authority("colo-proxy", {now - kDay, now + kDay * static_cast<time_t>(arguments.days)});
+    const CertificateValidity validity{now - kDay, now + kDay * static_cast<time_t>(arguments.days)};
+    const std::string key = arguments.directory + "/ca-key.pem", certificate = arguments.directory + "/ca-cert.pem";
+    if (!arguments.added.empty()) {
+        const CertificateAuthority authority(KeyAndCertificate{read_file(key), read_file(certificate)}, validity);
+        return write_host(arguments.directory + "/" + arguments.added.front(), authority, arguments.added);
+    }
+    const CertificateAuthority authority("colo-proxy", validity);
     std::filesystem::create_directories(arguments.directory);
-    write_file(arguments.directory + "/ca-key.pem", kForOwner, authority.own().key);
+    write_file(key, kForOwner, authority.own().key);
+    write_file(certificate, kForAll, authority.own().certificate);
     write_host(arguments.directory + "/primary", authority, arguments.primary);
     write_host(arguments.directory + "/secondary", authority, arguments.secondary);
 }

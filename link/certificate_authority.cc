@@ -23,13 +23,6 @@ void set_serial(gnutls_x509_crt_t certificate) {
     must(gnutls_x509_crt_set_serial(certificate, serial.data(), serial.size()), "the serial number");
 }
 
-void set_key_id(gnutls_x509_crt_t certificate) {
-    std::array<unsigned char, 64> id;
-    size_t size = id.size();
-    must(gnutls_x509_crt_get_key_id(certificate, 0, id.data(), &size), "the key's id");
-    must(gnutls_x509_crt_set_subject_key_id(certificate, id.data(), size), "the key's id");
-}
-
 void add_host(gnutls_x509_crt_t certificate, const std::string& host) {
     std::array<unsigned char, 16> address;
     gnutls_x509_subject_alt_name_t type = GNUTLS_SAN_IPADDRESS;
@@ -44,6 +37,18 @@ void add_host(gnutls_x509_crt_t certificate, const std::string& host) {
     }
     must(gnutls_x509_crt_set_subject_alt_name(certificate, type, data, size, GNUTLS_FSAN_APPEND),
          "the name '" + host + "'");
+}
+
+gnutls_datum_t datum(const std::string& text) {
+    return {reinterpret_cast<unsigned char*>(const_cast<char*>(text.data())), static_cast<unsigned>(text.size())};
+}
+
+template <typename Id, typename Object>
+std::string key_id(Id function, Object object) {
+    std::array<unsigned char, 64> id;
+    size_t size = id.size();
+    must(function(object, 0, id.data(), &size), "the key's id");
+    return {reinterpret_cast<const char*>(id.data()), size};
 }
 
 template <typename Export, typename Object>
@@ -63,6 +68,31 @@ CertificateAuthority::CertificateAuthority(const std::string& name, CertificateV
     must(gnutls_x509_crt_set_basic_constraints(own, 1, 0), "the authority");
     must(gnutls_x509_crt_set_key_usage(own, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN), "the authority");
     must(gnutls_x509_crt_sign2(own, own, key_.get(), GNUTLS_DIG_SHA256, 0), "signing the authority");
+}
+
+CertificateAuthority::CertificateAuthority(const KeyAndCertificate& own, CertificateValidity validity)
+    : validity_(validity), key_(read_key(own.key)), certificate_(read_certificate(own.certificate)) {
+    const std::string of_key = key_id(gnutls_x509_privkey_get_key_id, key_.get());
+    if (of_key != key_id(gnutls_x509_crt_get_key_id, certificate_.get()))
+        throw std::runtime_error("the authority's key and certificate do not belong together");
+}
+
+CertificateAuthority::Key CertificateAuthority::read_key(const std::string& pem) {
+    gnutls_x509_privkey_t raw = nullptr;
+    must(gnutls_x509_privkey_init(&raw), "a key");
+    Key key(raw);
+    const gnutls_datum_t data = datum(pem);
+    must(gnutls_x509_privkey_import(raw, &data, GNUTLS_X509_FMT_PEM), "the authority's key");
+    return key;
+}
+
+CertificateAuthority::Certificate CertificateAuthority::read_certificate(const std::string& pem) {
+    gnutls_x509_crt_t raw = nullptr;
+    must(gnutls_x509_crt_init(&raw), "a certificate");
+    Certificate certificate(raw);
+    const gnutls_datum_t data = datum(pem);
+    must(gnutls_x509_crt_import(raw, &data, GNUTLS_X509_FMT_PEM), "the authority's certificate");
+    return certificate;
 }
 
 CertificateAuthority::Key CertificateAuthority::make_key() {
@@ -86,7 +116,8 @@ CertificateAuthority::Certificate CertificateAuthority::begin(const std::string&
          "the name '" + name + "'");
     must(gnutls_x509_crt_set_key(raw, key.get()), "its key");
     set_serial(raw);
-    set_key_id(raw);
+    const std::string id = key_id(gnutls_x509_crt_get_key_id, raw);
+    must(gnutls_x509_crt_set_subject_key_id(raw, id.data(), id.size()), "the key's id");
     return certificate;
 }
 

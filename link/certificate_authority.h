@@ -28,6 +28,8 @@ class CertificateAuthority {
     enum class Purpose { kServer, kClient };
 
     CertificateAuthority(const std::string& name, CertificateValidity validity);
+    /// One that was made before; `validity`: of what it issues from now on.
+    CertificateAuthority(const KeyAndCertificate& own, CertificateValidity validity);
 
     /// For all of `hosts`, names and addresses; called by the first.
     KeyAndCertificate issue(const std::vector<std::string>& hosts, Purpose purpose) const;
@@ -44,6 +46,8 @@ class CertificateAuthority {
     using Certificate = std::unique_ptr<gnutls_x509_crt_int, FreeCertificate>;
 
     static Key make_key();
+    static Key read_key(const std::string& pem);
+    static Certificate read_certificate(const std::string& pem);
     Certificate begin(const std::string& name, const Key& key) const;
     static std::string pem(const Key& key);
     static std::string pem(const Certificate& certificate);

@@ -37,6 +37,25 @@ class Certs(Tunnels):
                     ["--tls-creds", folder + "/secondary"])
         self.pair()
 
+    def test_a_host_that_is_added_later_is_as_good(self):
+        folder = self.make("pki")
+        outcome = run(["certs", folder, "--add", "127.0.0.1", "--add", "hostC"])
+        self.assertEqual((outcome.status, outcome.stderr), (0, ""))
+        self.assertEqual(set(os.listdir(folder + "/127.0.0.1")), set(FILES))
+        self.tunnel(f"127.0.0.1:{free_port()}", ["--tls-creds", folder + "/127.0.0.1"],
+                    ["--tls-creds", folder + "/primary"])
+        self.pair()
+
+    def test_only_the_authority_itself_adds_a_host(self):
+        ours, theirs = self.make("ours"), self.make("theirs")
+        os.replace(theirs + "/ca-key.pem", ours + "/ca-key.pem")
+        outcome = run(["certs", ours, "--add", "c"])
+        self.assertEqual(outcome.status, 1)
+        self.assertIn("the authority's key and certificate do not belong together", outcome.stderr)
+        outcome = run(["certs", theirs, "--add", "c"])
+        self.assertEqual(outcome.status, 1)
+        self.assertIn(theirs + "/ca-key.pem: No such file", outcome.stderr)
+
     def test_another_host_is_refused(self):
         folder = self.make("pki", "elsewhere.example", "b")
         self.tunnel(f"127.0.0.1:{free_port()}", ["--tls-creds", folder + "/primary"],
@@ -72,7 +91,8 @@ class Certs(Tunnels):
                              (["d", "--primary", "a"], "--secondary is missing"),
                              (["d", "--primary"], "--primary: requires an argument"),
                              (["d", "--days=0"], "--days: '0'"), (["d", "--days=9x"], "--days: '9x'"),
-                             (["d", "e"], "one DIR"), (["d", "--host", "x"], "'--host': invalid option")):
+                             (["d", "e"], "one DIR"), (["d", "--add", "../x"], "--add: '../x' is no name of a host"),
+                             (["d", "--add", "c", "--primary", "a"], "--add: goes without --primary"), (["d", "--host", "x"], "'--host': invalid option")):
             with self.subTest(words):
                 self.refused(run(["certs", *words]), named)
 
