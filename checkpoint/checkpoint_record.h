@@ -20,6 +20,9 @@ struct CheckpointRecord {
     /// secondary will get a second time, or the secondary miss one: that costs the client a
     /// retransmission.
     bool input_was_exact = true;
+    /// Of the PVM's output, at its fence: what was held until then.
+    uint64_t released_frames = 0;
+    uint64_t released_bytes = 0;
 
     Time duration() const { return loaded - requested; }
 };

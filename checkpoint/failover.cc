@@ -33,6 +33,10 @@ void Failover::local_vm_failed(const std::optional<std::string>& why) {
     consider();
 }
 
+void Failover::local_vm_answers() {
+    if (is_decided_) consider();
+}
+
 void Failover::peer_vm_failed(const std::optional<std::string>& why) {
     peer_failure_ = why;
     consider();

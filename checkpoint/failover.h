@@ -87,6 +87,8 @@ class Failover {
     // --- Facts; nothing: not (any more)
 
     void local_vm_failed(const std::optional<std::string>& why);
+    /// Once more: who could not go on in time may now.
+    void local_vm_answers();
     void peer_vm_failed(const std::optional<std::string>& why);
     void link_lost();
     /// How the peer's VM does is known again.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pair/primary_side.h"
 
+#include <utility>
+
 #include "io/log.h"
 
 namespace colo {
@@ -79,6 +81,9 @@ void PrimarySide::abort(const std::string& why) {
 // --- Orders --------------------------------------------------------------------------------------
 
 void PrimarySide::ask_qemu(const CheckpointRequest&) {
+    // What is asked for in vain is told once.
+    if (policy().counters().repeated > std::exchange(repeated_, policy().counters().repeated))
+        log_warning("checkpoint", "QEMU has not begun the checkpoint that it was asked for: it is asked again");
     context_.qemu.ask_checkpoint(context_.settings.max_interval_ms(), [](const std::optional<std::string>& error) {
         if (error) log_warning("checkpoint", *error);
     });
@@ -121,14 +126,21 @@ void PrimarySide::drain_output() {
 
 void PrimarySide::fence(uint32_t epoch) {
     compares_ = compares();
+    released_ = {};
     context_.nics.each([&](Nic& nic) {
+        const QueueSizes& held = nic.primary()->comparator().queued();
+        released_.primary_frames += held.primary_frames;
+        released_.primary_bytes += held.primary_bytes;
         nic.primary()->fence(epoch, compares_, context_.now());
         nic.touched();
     });
 }
 
 void PrimarySide::completed(const CheckpointRecord& record) {
-    owner_.checkpoint_completed(record);
+    CheckpointRecord told = record;
+    told.released_frames = released_.primary_frames;
+    told.released_bytes = released_.primary_bytes;
+    owner_.checkpoint_completed(told);
     apply_mode();
     look_at_deadline();
 }

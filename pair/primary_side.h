@@ -81,6 +81,8 @@ class PrimarySide final : private PrimaryCheckpoint::Orders, private MigrationRe
     PrimaryCheckpoint checkpoint_;
     MigrationRelay relay_;
     bool compares_ = true;
+    uint64_t repeated_ = 0;  ///< requests, as far as that was told
+    QueueSizes released_;    ///< at the last fence
     Timer timer_;
     Timer switch_deadline_;  ///< of the VM's stop at the migration's end
     Timer ready_deadline_;   ///< of what follows it

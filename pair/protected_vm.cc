@@ -588,9 +588,15 @@ void ProtectedVm::checkpoint_completed(const CheckpointRecord& record) {
         say_protected();
         tell_mode("no filter is off any more");
     }
-    host_.emit("COLO_PROXY_CHECKPOINT", checkpoint_json(record.request, record.epoch, record.duration()));
+    Json event = checkpoint_json(record.request, record.epoch, record.duration());
+    event["released-frames"] = record.released_frames;
+    event["released-bytes"] = record.released_bytes;
+    event["input-exact"] = record.input_was_exact;
+    host_.emit("COLO_PROXY_CHECKPOINT", event);
     log_notice(kId, "checkpoint " + std::to_string(record.epoch) + ": " + describe_request(record.request) + ", " +
-                      std::to_string(record.duration() / microseconds(1)) + " us");
+                        std::to_string(record.duration() / microseconds(1)) + " us, " +
+                        std::to_string(record.released_frames) + " frames released" +
+                        (record.input_was_exact ? "" : ", input not exact"));
 }
 
 void ProtectedVm::compare_mode_changed(bool compares) {

@@ -142,7 +142,10 @@ void Survival::ping() {
     detector_.qmp_asked(context_.now());
     context_.qemu.query_running(guard_.wrap([this](bool, const std::optional<std::string>& error) {
         ping_is_owed_ = false;
-        if (!error) detector_.qmp_answered();
+        if (error) return;
+        detector_.qmp_answered();
+        failover_.local_vm_answers();
+        set_timer();
     }));
 }
 

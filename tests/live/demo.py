@@ -41,7 +41,7 @@ class Story:
     @staticmethod
     def words(name, data):
         if name == "COLO_PROXY_CHECKPOINT":
-            return f"checkpoint {data['epoch']}: {data['reason']}, {data['duration-us'] / 1000:.1f} ms"
+            return f"checkpoint {data['epoch']}: {data['reason']}, {data['duration-us'] / 1000:.1f} ms, {data['released-frames']} frames released"
         if name == "COLO_PROXY_DIVERGENCE":
             return f"the VMs differ at byte {data['offset']}: {data['primary'][:16]} and {data['secondary'][:16]}"
         if name == "COLO_PROXY_PEER":

@@ -56,6 +56,35 @@ class Failover(PairCase):
             host.vm.signal(signal.SIGSTOP)
         self.each(fail)
 
+    @NO_HOST
+    def test_vm_that_was_started_anew_is_not_the_one_that_was_protected(self):
+        self.protected()
+        client = self.client()
+        self.assertEqual(client.add(1), 1)
+        self.primary.start_vm_anew()
+        self.primary.vm.wait_until_it_runs()
+        eventually(lambda: self.secondary.status()["peer"] == "failed", "the primary's VM has died")
+        for command in "colo-proxy-start", "colo-proxy-checkpoint":
+            with self.assertRaisesRegex(QmpError, "the VM of this side has failed"):
+                self.primary.proxy.qmp(command)
+        self.secondary.fail_over()
+        self.assertEqual(client.add(1), 2)
+
+    def test_takes_over_late_when_the_secondary_hangs_meanwhile(self):
+        """Longer than it is waited for: nobody else is left."""
+        self.protected(*AUTO)
+        client = self.client()
+        self.assertEqual(client.add(1), 1)
+        self.secondary.vm.signal(signal.SIGSTOP)
+        self.primary.kill()
+        if ARE_PLUGINS:
+            end = time.monotonic() + 8
+            eventually(lambda: time.monotonic() > end, "it has hung")
+        else:
+            eventually(lambda: "our VM cannot go on alone" in self.secondary.proxy.messages(), "it is too late")
+        self.secondary.vm.signal(signal.SIGCONT)
+        self.assertEqual(client.add(1), 2)
+
     def test_of_a_guest_with_an_e1000(self):
         self.protected(*AUTO, nic="e1000")
         load = self.load()

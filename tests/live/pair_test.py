@@ -33,6 +33,9 @@ class Checkpoints(PairCase):
             client.ping()
         self.assertEqual(self.primary.proxy.checkpoints(), {"divergence": 10})
         self.assertEqual(self.primary.status()["epoch"], 11)
+        for told in self.primary.proxy.qmp.events_so_far("COLO_PROXY_CHECKPOINT"):
+            self.assertGreater(told["released-frames"], 0)
+            self.assertGreater(told["released-bytes"], 54 * told["released-frames"] - 1)
         self.assertEqual(self.secondary.status()["epoch"], 11)
 
     def test_periodic_ones_come_by_themselves(self):

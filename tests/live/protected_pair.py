@@ -60,8 +60,13 @@ class Host:
         self.proxy = Proxy(role, name, lab.folder, link, proxys, uplinks, options)
         first, *further = [stream(self.proxy.path(f"vm{number}")) for number in range(len(uplinks))]
         eventually(lambda: os.path.exists(self.proxy.path("monitor")) or self.ended(), f"{name}'s proxy is up")
-        self.vm = Vm(name, lab.folder, lab.guest, nic, first, further=further,
-                     incoming=f"unix:{paths['incoming']}" if role == "secondary" else None)
+        where = f"unix:{paths['incoming']}" if role == "secondary" else None
+        self.make_vm = lambda: Vm(name, lab.folder, lab.guest, nic, first, further=further, incoming=where)
+        self.vm = self.make_vm()
+
+    def start_vm_anew(self):
+        self.vm.kill()
+        self.vm = self.make_vm()
 
     def ended(self):
         if self.proxy.process.poll() is not None:

@@ -78,6 +78,9 @@ void local_fails(Side& side) {
 void peer_recovers(Side& side) {
     side.machine.peer_vm_failed(std::nullopt);
 }
+void answers(Side& side) {
+    side.machine.local_vm_answers();
+}
 void peer_heard(Side& side) {
     side.machine.peer_heard();
 }
@@ -208,6 +211,10 @@ INSTANTIATE_TEST_SUITE_P(
         Story{"DecidedForItGoesOnWhenItsVmRecovers", kSecondary, kAuto, false,
               in_turn(lose_link, fence_works, not_succeeded, local_fails, local_recovers), "hold fence go go",
               "going on"},
+        Story{"DecidedForItTriesAgainWhenItsVmAnswers", kSecondary, kAuto, false,
+              in_turn(lose_link, fence_works, not_succeeded, answers), "hold fence go go", "going on"},
+        Story{"AnAnswerAloneDecidesNothing", kSecondary, kManual, false, in_turn(lose_link, answers), "hold",
+              "undecided"},
         Story{"DecidedForItTriesWithAFailedVmWhenForced", kSecondary, kManual, false,
               in_turn(lose_link, asked, not_succeeded, local_fails, forced), "hold go error go", "going on"},
         Story{"IsStillNeededWhenThePeersVmHasFailed", kSecondary, kManual, false,
