@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "link/link_session.h"
@@ -130,8 +131,9 @@ void Nic::wants_checkpoint(const CheckpointRequest& request) {
 
 void Nic::tell(const OffsetMessage& message) {
     const EncodedOffsetMessage encoded(message);
-    owner_.send_packet(static_cast<uint32_t>(PacketKind::kOffsets), *this,
-                       owner_.input_epoch().value_or(0), encoded.bytes());
+    const bool is_sent = owner_.send_packet(static_cast<uint32_t>(PacketKind::kOffsets), *this,
+                                            owner_.input_epoch().value_or(0), encoded.bytes());
+    if (!is_sent && !std::holds_alternative<Announcement>(message.told)) owner_.base_is_lost(*this);
 }
 
 void Nic::announce(const FlowKey& flow, const Announcement& announced) {

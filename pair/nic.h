@@ -26,8 +26,8 @@ class Nic final : private PrimaryPath::Outside,
     /// Called from the loop. Must not destroy the NIC.
     class Owner {
       public:
-        /// On the link, in order, of the epoch that holds.
-        virtual void send_packet(uint32_t kind, const Nic& nic, uint32_t epoch, Bytes bytes) = 0;
+        /// On the link, in order, of the epoch that holds. False: there was no room.
+        virtual bool send_packet(uint32_t kind, const Nic& nic, uint32_t epoch, Bytes bytes) = 0;
         /// In which what is mirrored counts; nothing: not at all.
         virtual std::optional<uint32_t> input_epoch() const = 0;
         /// In which what the SVM sends counts; nothing: it is dropped.
@@ -35,6 +35,8 @@ class Nic final : private PrimaryPath::Outside,
         virtual void wants_checkpoint(const CheckpointRequest& request) = 0;
         /// The secondary's tables are: a checkpoint empties them.
         virtual void secondary_is_full(const Nic& nic) = 0;
+        /// What the secondary has to know of a connection was not sent: no checkpoint mends that.
+        virtual void base_is_lost(const Nic& nic) = 0;
         /// QEMU has come to `netdev`, or has left it.
         virtual void vm_link_changed(const Netdev& netdev, bool up, const std::string& why) = 0;
 

@@ -204,12 +204,18 @@ void ProtectedVm::tell_mode(const std::string& reason) {
 
 // --- Frames --------------------------------------------------------------------------------------
 
-void ProtectedVm::send_packet(uint32_t kind, const Nic& nic, uint32_t epoch, Bytes bytes) {
+bool ProtectedVm::send_packet(uint32_t kind, const Nic& nic, uint32_t epoch, Bytes bytes) {
     LinkSession* session = link_.session();
-    if (!session || !peer_is_ours_) return;
-    if (session->send_packet({kind, nic.index(), epoch}, bytes) != PacketResult::kFull) return;
+    if (!session || !peer_is_ours_) return true;
+    if (session->send_packet({kind, nic.index(), epoch}, bytes) != PacketResult::kFull) return true;
     host_.dropped("link", "queue-full", 1, context_.now());
     if (primary_) request(Reason::kQueueFull);
+    return false;
+}
+
+/// A secondary that took over would break that connection.
+void ProtectedVm::base_is_lost(const Nic&) {
+    link_.hang_up("the secondary reads too slowly to be told the numbers of all connections");
 }
 
 std::optional<uint32_t> ProtectedVm::input_epoch() const {

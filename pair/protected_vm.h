@@ -104,12 +104,13 @@ class ProtectedVm final : public Object,
     };
 
     // Nic::Owner
-    void send_packet(uint32_t kind, const Nic& nic, uint32_t epoch, Bytes bytes) override;
+    bool send_packet(uint32_t kind, const Nic& nic, uint32_t epoch, Bytes bytes) override;
     std::optional<uint32_t> input_epoch() const override;
     std::optional<uint32_t> output_epoch() const override;
     void wants_checkpoint(const CheckpointRequest& request) override;
     void vm_link_changed(const Netdev& netdev, bool up, const std::string& why) override;
     void secondary_is_full(const Nic& nic) override;
+    void base_is_lost(const Nic& nic) override;
     // PeerLink::Owner
     void peer_connected(const PeerIdentity& peer) override;
     void peer_lost(const std::string& why) override;

@@ -64,11 +64,17 @@ class RedirectedNic : public LoopTest, protected Nic::Owner {
     ComparatorConfig config_;
     std::vector<uint64_t> heard_when_mirrored_;
     std::vector<Reason> wanted_;
+    bool has_room_ = true;
+    int lost_bases_ = 0;
     std::optional<Nic> nic_;
     std::optional<Client> guest_out_, net_out_, net_in_;
 
   private:
-    void send_packet(uint32_t, const Nic&, uint32_t, Bytes) override { heard_when_mirrored_.push_back(heard()); }
+    bool send_packet(uint32_t, const Nic&, uint32_t, Bytes) override {
+        heard_when_mirrored_.push_back(heard());
+        return has_room_;
+    }
+    void base_is_lost(const Nic&) override { ++lost_bases_; }
     std::optional<uint32_t> input_epoch() const override { return 1; }
     std::optional<uint32_t> output_epoch() const override { return std::nullopt; }
     void wants_checkpoint(const CheckpointRequest& request) override { wanted_.push_back(request.reason); }
@@ -115,6 +121,20 @@ TEST_F(RedirectedNic, WhatIsTooMuchIsDroppedAndTold) {
     nic_->touched();
     settle();
     EXPECT_EQ(heard(), 4u);
+}
+
+TEST_F(RedirectedNic, BaseThatIsNotSentIsMissed) {
+    make("guest-in");
+    nic_->become_secondary();
+    const auto said = FrameBuilder().ipv4("10.0.0.1", "10.0.0.9").tcp(80, 40000).build();
+    const FlowKey flow = key_of_output(parse(said, static_cast<uint32_t>(said.size())));
+    nic_->peer_offsets({flow, Base{Offset{.seq = 5}}}, 1);
+    nic_->take_over();
+    nic_->tell_offsets();
+    EXPECT_EQ(lost_bases_, 0);
+    has_room_ = false;
+    nic_->tell_offsets();
+    EXPECT_EQ(lost_bases_, 1);
 }
 
 TEST_F(RedirectedNic, InputWaitsHereForTheFence) {
