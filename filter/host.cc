@@ -128,6 +128,7 @@ Object& FilterHost::add_object(std::vector<Option> options) {
 }
 
 Object& FilterHost::adopt(std::unique_ptr<Object> object) {
+    if (this->object(object->id())) throw std::invalid_argument(object->what() + ": id: is taken");
     object->complete();
     objects_.push_back(std::move(object));
     return *objects_.back();
@@ -139,6 +140,10 @@ void FilterHost::remove_object(const std::string& id) {
     if (found == objects_.end()) throw std::invalid_argument("object '" + id + "' not found");
     if ((*found)->is_in_use()) throw std::invalid_argument("object '" + id + "' is in use, can not be deleted");
     objects_.erase(found);
+}
+
+void FilterHost::remove(const Object& object) {
+    std::erase_if(objects_, [&](const auto& held) { return held.get() == &object; });
 }
 
 Chardev& FilterHost::chardev(const std::string& who, std::string_view key, const std::string& id) {

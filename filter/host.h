@@ -54,6 +54,8 @@ class FilterHost {
     void remove_object(const std::string& id);
     /// One that no option made. Its second phase follows; it cannot be removed by then.
     Object& adopt(std::unique_ptr<Object> object);
+    /// By who has made it, in use or not.
+    void remove(const Object& object);
 
     /// `who` and `key` ask; they are in the message of the error when there is none.
     Chardev& chardev(const std::string& who, std::string_view key, const std::string& id);

@@ -70,6 +70,8 @@ class ProtectedVm final : public Object,
     // Object, Comparing
     void complete() override;
     std::vector<Property> properties() override;
+    /// Who has made it holds on to it.
+    bool is_in_use() const override { return true; }
     std::vector<Comparator*> comparators() override;
     ComparingStatus status() const override;
     void need_checkpoints() const override;

@@ -12,6 +12,10 @@
 
 namespace colo {
 
+HostedPair::~HostedPair() {
+    if (vm_) remove_vm();
+}
+
 uint32_t HostedPair::add_nic(Role role, const ProtectedVmOptions::NicNames& names, OptionReader options) {
     if (vm_ && role != role_) options.fail("role", "is another than that of the VM's other NICs");
     const bool is_first = !vm_;
@@ -44,10 +48,13 @@ void HostedPair::let_go(uint32_t nic) {
 bool HostedPair::remove_nic() {
     if (--nics_ > 0) return false;
     part("its filters were removed");
-    remove_pair_commands(monitor_.commands());
-    vm_ = nullptr;
-    host_.remove_object(ProtectedVm::kId);
+    remove_vm();
     return true;
+}
+
+void HostedPair::remove_vm() {
+    remove_pair_commands(monitor_.commands());
+    host_.remove(*std::exchange(vm_, nullptr));
 }
 
 /// QEMU's `info network` shows every property, and knows plain ones alone: what has parts is JSON.
@@ -75,6 +82,10 @@ std::vector<Property> HostedPair::properties() {
 
 void HostedPair::tell_run_state(bool runs) {
     if (qmp_) qmp_->tell_run_state(runs);
+}
+
+void HostedPair::qemu_ends() {
+    if (qmp_) qmp_->end("it ends");
 }
 
 void HostedPair::part(const std::string& why) {

@@ -20,6 +20,7 @@ class HostedPair {
     HostedPair(FilterHost& host, Monitor& monitor) : host_(host), monitor_(monitor) {}
     HostedPair(const HostedPair&) = delete;
     HostedPair& operator=(const HostedPair&) = delete;
+    ~HostedPair();
 
     /// The netdevs are there. The first NIC brings the options; further ones must have none. Its number.
     uint32_t add_nic(Role role, const ProtectedVmOptions::NicNames& names, OptionReader options);
@@ -32,11 +33,14 @@ class HostedPair {
     /// As a filter shows them.
     std::vector<Property> properties();
     void tell_run_state(bool runs);
-    /// QEMU ends.
+    /// QEMU ends, and the VM with it: the peer is told as of one that has died.
+    void qemu_ends();
+    /// Our thread ends.
     void part(const std::string& why);
 
   private:
     void make(Role role, OptionReader& options);
+    void remove_vm();
 
     FilterHost& host_;
     Monitor& monitor_;

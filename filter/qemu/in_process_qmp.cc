@@ -70,6 +70,14 @@ void InProcessQmp::tell_run_state(bool runs) {
     if (is_ready()) observer_.qmp_event(runs ? "RESUME" : "STOP", Json::object());
 }
 
+void InProcessQmp::end(const std::string& why) {
+    if (!is_ready()) return;
+    problem_ = why;
+    conversation_.end(why);
+    set_timer();
+    observer_.qmp_closed(why);
+}
+
 void InProcessQmp::greet() {
     conversation_.begin(loop_.now());
     feed(kGreeting);

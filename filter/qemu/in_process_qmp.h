@@ -28,6 +28,8 @@ class InProcessQmp final : public Qmp, private QmpConversation::Sink {
 
     /// QEMU has gone over to another run state.
     void tell_run_state(bool runs);
+    /// QEMU answers no more.
+    void end(const std::string& why);
 
   private:
     // QmpConversation::Sink

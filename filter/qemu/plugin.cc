@@ -9,6 +9,7 @@
 
 #include "filter/qemu/filter_class.h"
 #include "filter/qemu/proxy_device.h"
+#include "filter/qemu/qemu_end.h"
 #include "filter/qemu/qemu_filter.h"
 #include "filter/qemu/qemu_imports.h"
 
@@ -64,6 +65,7 @@ int install(int count, char** arguments) {
     const std::string problem = find_problem();
     if (is_check) report(problem);
     if (!problem.empty()) return refuse(problem);
+    watch_for_end_of_qemu();
     register_filter_types();
     register_proxy_device();
     return 0;

@@ -111,13 +111,18 @@ void PluginHost::remove_filter(const std::string& id) {
     forget_netdevs(hosted);
 }
 
-/// The VM's other NICs go on; this one is a cable that has been pulled.
+void PluginHost::qemu_ends() {
+    if (!std::exchange(qemu_ends_, true)) pair_.qemu_ends();
+}
+
+/// The VM's other NICs go on; this one is a cable that has been pulled. At QEMU's end what is held stays so: who goes
+/// on is the pair's affair.
 void PluginHost::remove_nic(Hosted&& hosted) {
-    pair_.let_go(*hosted.nic);
+    if (!qemu_ends_) pair_.let_go(*hosted.nic);
     hosted.crossings->is_open = false;
     hosted.port.reset();
     gone_.push_back(std::move(hosted));
-    if (!pair_.remove_nic()) return;
+    if (qemu_ends_ || !pair_.remove_nic()) return;
     for (Hosted& nic : gone_) forget_netdevs(nic);
     gone_.clear();
 }

@@ -58,7 +58,9 @@ class PluginHost {
     void failed_over() { host_.failed_over(); }
     /// QEMU's VM has been stopped, or continued.
     void tell_run_state(bool runs) { pair_.tell_run_state(runs); }
-    /// QEMU ends.
+    /// QEMU is about to end: no filter is removed from a VM that goes on.
+    void qemu_ends();
+    /// Our thread ends.
     void part() { pair_.part("its QEMU ends"); }
 
     Value get(const std::string& filter, const std::string& property);
@@ -86,6 +88,7 @@ class PluginHost {
     HostedPair pair_{host_, monitor_};
     std::map<std::string, Hosted> filters_;
     std::vector<Hosted> gone_;  ///< NICs that have been removed, and their VM not yet
+    bool qemu_ends_ = false;
 };
 
 }  // namespace colo

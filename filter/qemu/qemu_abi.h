@@ -45,6 +45,12 @@ struct TypeInfo {
     const void* interfaces;
 };
 
+/// QEMU's Notifier, which QEMU puts into a list of its own.
+struct QemuNotifier {
+    void (*notify)(QemuNotifier*, void* data);
+    void* links[2];
+};
+
 #define COLO_QEMU_IMPORT extern __attribute__((weak))
 
 COLO_QEMU_IMPORT QomProperty* object_class_property_add_str(QomClass*, const char* name,
@@ -80,6 +86,7 @@ COLO_QEMU_IMPORT int qemu_get_vnet_hdr_len(NetClientState*);
 COLO_QEMU_IMPORT VMChangeStateEntry* qemu_add_vm_change_state_handler(void (*changed)(void*, bool running, int),
                                                                       void*);
 COLO_QEMU_IMPORT void qemu_del_vm_change_state_handler(VMChangeStateEntry*);
+COLO_QEMU_IMPORT void qemu_register_shutdown_notifier(QemuNotifier*);
 
 COLO_QEMU_IMPORT void error_free(Error*);
 COLO_QEMU_IMPORT const char* error_get_pretty(const Error*);

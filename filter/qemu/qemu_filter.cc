@@ -9,6 +9,7 @@
 #include "filter/option_reader.h"
 #include "filter/qemu/filter_class.h"
 #include "filter/qemu/property_bridge.h"
+#include "filter/qemu/qemu_end.h"
 #include "filter/qemu/qemu_error.h"
 #include "filter/qemu/worker.h"
 
@@ -84,7 +85,10 @@ QemuFilter::QemuFilter(QomObject* object, const FilterRole& role, std::vector<Op
 
 QemuFilter::~QemuFilter() {
     qemu_del_vm_change_state_handler(vm_change_);
-    worker().call([this](PluginHost& host) { host.remove_filter(id_); });
+    worker().call([this](PluginHost& host) {
+        if (qemu_ends()) host.qemu_ends();
+        host.remove_filter(id_);
+    });
     pass_all();
 }
 
@@ -211,7 +215,9 @@ bool QemuFilter::handle_event(int event) {
 /// Each NIC's filter says so: once is enough, and more does no harm.
 void QemuFilter::vm_changed(bool running) {
     worker().post([running](PluginHost& host) { host.tell_run_state(running); });
-    if (running) pass_some();
+    if (!running) return;
+    qemu_goes_on();
+    pass_some();
 }
 
 void QemuFilter::on_vm_changed(void* filter, bool running, int) {

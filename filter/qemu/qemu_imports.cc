@@ -38,6 +38,7 @@ std::vector<Import> imports() {
         COLO_IMPORT(qemu_get_peer),
         COLO_IMPORT(qemu_has_vnet_hdr),
         COLO_IMPORT(qemu_netfilter_pass_to_next),
+        COLO_IMPORT(qemu_register_shutdown_notifier),
         COLO_IMPORT(qemu_set_vnet_hdr_len),
         COLO_IMPORT(qmp_commands),
         COLO_IMPORT(qmp_dispatch),

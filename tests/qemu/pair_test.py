@@ -117,6 +117,21 @@ class Roles(PluginCase):
         self.check_arrived(self.b, [body(i) for i in range(4)])
         self.quit()
 
+    def test_no_plain_filter_has_the_vms_name(self):
+        self.start("-device", "colo-proxy,id=c0,monitor=own")
+        add = lambda value: self.qmp.set("/machine/peripheral/c0", "add", value)
+        pair, plain = "primary,filter-id=p0,netdev=a,link=unix:link", "dump,filter-id=colo0,netdev=b,file=dump"
+        for first, name, second in ((plain, "colo0", pair), (pair, "p0", plain)):
+            add(first)
+            with self.assertRaisesRegex(QmpError, "'colo0': id: is taken"):
+                add(second)
+            self.qmp("object-del", id=name)
+        add(pair)
+        self.assertEqual([entry["name"] for entry in self.own()("qom-list", path="/objects")], ["colo0"])
+        self.a.send(body(1))
+        self.check_arrived(self.b, [body(1)])
+        self.quit()
+
     def test_several_nics_are_one_vm(self):
         self.start(*primary())
         self.qmp.set("/machine/peripheral/c0", "add", "primary,filter-id=colo1,netdev=b")

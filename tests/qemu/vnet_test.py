@@ -2,18 +2,16 @@
 """Vnet headers through the plugin's filters: what a guest leaves to its card is left to the next one who knows such
 headers, and done for who does not."""
 import itertools
-import os
-import subprocess
 import sys
 
 from plugin_rig import QmpError, body, eventually, main
 from frames import GUEST, GUEST6, PEER, PEER6, Connection
 from frames_test import Stream
+from paired_rig import CALM, tcg_shim
 from tap_rig import MSS, NO_OFFLOAD, Large, TapCase, TapMachine, unavailable
 from virtio_card import MRG_RXBUF, OFFLOADS
 from wire import Wire
 
-TCG_SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live", "tcg_shim.c")
 PAYLOAD = bytes(i % 251 for i in range(4 * MSS - 100))
 SHORT, SHORT_BACK = body(1, 300), body(2, 400)  # below the tap's MTU
 DEVICE = "colo-proxy,id=c0,netdev=a,filter-id=f0"
@@ -124,18 +122,14 @@ class Primary(TapCase):
 class Protected(TapCase):
     """Two VMs, the secondary a copy of the primary, whose cards the test drives one after the other."""
 
-    # So that a machine with too much to do asks for no checkpoint.
-    CALM = "set=max-interval=3600000 compare_timeout=60000 vm-deadline=60000 checkpoint-deadline=60000"
-
     def protect(self):
-        shim = self.path("tcg_shim.so")
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", shim, TCG_SHIM], check=True)
-        self.boot("-device", f"{DEVICE},role=primary,link=unix:link,monitor=own,{self.CALM}", features=OFFLOADS, preload=shim)
+        shim = tcg_shim(self)
+        self.boot("-device", f"{DEVICE},role=primary,link=unix:link,monitor=own,{CALM}", features=OFFLOADS, preload=shim)
         if self.qmp("query-version")["qemu"]["major"] > 7:
             self.skipTest("COLO does not work in this QEMU")
         self.other = TapMachine(self, self.namespace, "other")
         self.other.boot("-incoming", "unix:incoming", "-device", f"{DEVICE},role=secondary,link=unix:link,"
-                        f"incoming=incoming,{self.CALM}", preload=shim)
+                        f"incoming=incoming,{CALM}", preload=shim)
         self.proxy = self.own()
         eventually(self.is_protected, "the pair is protected")
         self.other.card = self.other.keep(self.card.twin(self.path("other.qtest")))
