@@ -62,10 +62,14 @@ bool CrossingNetdev::drain() {
 
 void CrossingNetdev::fetch() {
     look_at_refusals();
+    has_rest_ = !batch_.empty();
     if (!is_paused_ && batch_.empty() && in_.take(batch_)) ++counters_.reads;
 }
 
-void CrossingNetdev::deliver() { deliver_all(false); }
+void CrossingNetdev::deliver() {
+    deliver_all(false);
+    if (has_rest_ && batch_.empty()) crossings_->to_us.raise();
+}
 
 void CrossingNetdev::deliver_all(bool even_if_paused) {
     if (batch_.empty()) return;

@@ -61,6 +61,7 @@ class CrossingNetdev final : public Netdev, private Flushable {
     std::vector<Frame> pieces_;
     uint64_t refused_seen_ = 0;
     bool is_paused_ = false;
+    bool has_rest_ = false;  ///< of an earlier batch: behind it there may be more that nobody is woken for
 };
 
 /// Both ends, and what wakes them.

@@ -4,9 +4,9 @@
 #include <signal.h>
 
 #include <cstdlib>
-#include <utility>
 
 #include "filter/qemu/plugin_host.h"
+#include "io/log.h"
 #include "link/gentle_close.h"
 
 namespace colo {
@@ -59,13 +59,25 @@ void Worker::run(std::promise<void>& started) {
         PluginHost host(loop);
         const SourcePtr jobs = watch_fd(context.get(), wake_.fd(), G_IO_IN, [&] { serve(host); });
         started.set_value();
-        loop.run(stopped_);
-        host.part();
-        part_gently(loop);
+        serve_until_stopped(loop, host);
     } catch (...) {
         started.set_exception(std::current_exception());
     }
     g_main_context_pop_thread_default(context.get());
+}
+
+/// No exception is expected here. Without our thread QEMU would run on and its VM be cut off, with nobody to tell
+/// what has become of it, and QEMU's monitor would wait for us for ever: it ends as by any other crash of ours,
+/// which the peer knows how to take.
+void Worker::serve_until_stopped(EventLoop& loop, PluginHost& host) noexcept {
+    try {
+        loop.run(stopped_);
+        host.part();
+        part_gently(loop);
+    } catch (const std::exception& error) {
+        log_error("colo-proxy", std::string("our thread has failed, and QEMU ends: ") + error.what());
+        std::abort();
+    }
 }
 
 void Worker::serve(PluginHost& host) {
@@ -106,7 +118,10 @@ void Worker::call(const Job& job) {
 Worker& worker() {
     if (!g_worker) {
         g_worker = new Worker;
-        std::atexit([] { delete std::exchange(g_worker, nullptr); });
+        std::atexit([] {
+            delete g_worker;  // which posts to itself meanwhile
+            g_worker = nullptr;
+        });
     }
     return *g_worker;
 }

@@ -33,6 +33,7 @@ class Worker {
 
   private:
     void run(std::promise<void>& started);
+    void serve_until_stopped(EventLoop& loop, PluginHost& host) noexcept;
     void serve(PluginHost& host);
 
     Wake wake_;
