@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -37,15 +38,27 @@ constexpr Action kActions[] = {
     {"metrics", &PluginHost::serve_metrics},
 };
 
-/// Until the device is realized, and behind it for qom-get.
-std::map<QomObject*, std::vector<Option>>& options_of_devices() {
-    static auto* all = new std::map<QomObject*, std::vector<Option>>;
+struct Device {
+    std::vector<Option> options;  ///< of the filter that it makes; behind that for qom-get
+    bool is_made = false;
+};
+
+std::map<QomObject*, Device>& devices() {
+    static auto* all = new std::map<QomObject*, Device>;
     return *all;
 }
 
 void (*g_parent_realize)(QomObject*, Error**) = nullptr;
 
+void refuse_doubles(const std::vector<Option>& options) {
+    for (auto option = options.begin(); option != options.end(); ++option) {
+        const bool comes_again = std::any_of(option + 1, options.end(), [&](const Option& other) { return other.key == option->key; });
+        if (comes_again) throw std::invalid_argument(option->key + ": is given twice");
+    }
+}
+
 bool add_filter(std::vector<Option> options, Error** errors) {
+    if (!guarded(errors, [&] { refuse_doubles(options); })) return false;
     std::string name;
     std::erase_if(options, [&](const Option& option) {
         if (option.key != "role") return false;
@@ -60,12 +73,21 @@ bool add_filter(std::vector<Option> options, Error** errors) {
     return false;
 }
 
+/// It sits on no bus that could let it go: device_del would end QEMU (7.2).
+void refuse_unplugging(QomObject* device) {
+    Error* reason = nullptr;
+    set_error(&reason, "a colo-proxy device stays; its filters are removed by object_del");
+    qdev_add_unplug_blocker(device, reason);
+}
+
 void realize(QomObject* device, Error** errors) {
     if (g_parent_realize) g_parent_realize(device, errors);
-    const std::vector<Option>& options = options_of_devices()[device];
+    const std::vector<Option>& options = devices()[device].options;
     const bool names_filter = std::ranges::any_of(
         options, [](const Option& option) { return option.key == "netdev" || option.key == "filter-id"; });
-    if (names_filter) add_filter(options, errors);
+    if (names_filter && !add_filter(options, errors)) return;
+    devices()[device].is_made = true;
+    refuse_unplugging(device);
 }
 
 /// One more filter, at any time.
@@ -76,15 +98,17 @@ void add(QomObject*, const char* value, Error** errors) {
 template <size_t kIndex>
 char* get_option(QomObject* device, Error**) {
     std::string value;
-    for (const Option& option : options_of_devices()[device]) {
+    for (const Option& option : devices()[device].options) {
         if (option.key == kFilterOptions[kIndex]) value = option.value;
     }
     return g_strdup(value.c_str());
 }
 
 template <size_t kIndex>
-void set_option(QomObject* device, const char* value, Error**) {
-    options_of_devices()[device].push_back({kFilterOptions[kIndex], value});
+void set_option(QomObject* device, const char* value, Error** errors) {
+    Device& set = devices()[device];
+    if (set.is_made) return set_error(errors, std::string(kFilterOptions[kIndex]) + ": is fixed once the device is made");
+    set.options.push_back({kFilterOptions[kIndex], value});
 }
 
 template <size_t kIndex>

@@ -69,6 +69,8 @@ COLO_QEMU_IMPORT void* type_register_static(const TypeInfo*);
 COLO_QEMU_IMPORT void device_class_set_parent_realize(QomClass*, void (*realize)(QomObject*, Error**),
                                                       void (**parent_realize)(QomObject*, Error**));
 
+COLO_QEMU_IMPORT void qdev_add_unplug_blocker(QomObject* device, Error* reason);
+
 COLO_QEMU_IMPORT bool visit_type_bool(Visitor*, const char* name, bool*, Error**);
 COLO_QEMU_IMPORT bool visit_type_str(Visitor*, const char* name, char**, Error**);
 COLO_QEMU_IMPORT bool visit_type_uint64(Visitor*, const char* name, uint64_t*, Error**);
@@ -79,6 +81,7 @@ COLO_QEMU_IMPORT NetClientState* qemu_get_peer(NetClientState*, int queue);
 COLO_QEMU_IMPORT ssize_t qemu_netfilter_pass_to_next(NetClientState* sender, unsigned flags, const iovec*, int,
                                                      void* filter);
 COLO_QEMU_IMPORT bool qemu_has_vnet_hdr(NetClientState*);
+COLO_QEMU_IMPORT void qmp_set_link(const char* name, bool up, Error**);
 COLO_QEMU_IMPORT void qemu_set_vnet_hdr_len(NetClientState*, int);
 /// Not in 7.2.
 COLO_QEMU_IMPORT int qemu_get_vnet_hdr_len(NetClientState*);
@@ -87,6 +90,7 @@ COLO_QEMU_IMPORT VMChangeStateEntry* qemu_add_vm_change_state_handler(void (*cha
                                                                       void*);
 COLO_QEMU_IMPORT void qemu_del_vm_change_state_handler(VMChangeStateEntry*);
 COLO_QEMU_IMPORT void qemu_register_shutdown_notifier(QemuNotifier*);
+COLO_QEMU_IMPORT bool runstate_is_running();
 
 COLO_QEMU_IMPORT void error_free(Error*);
 COLO_QEMU_IMPORT const char* error_get_pretty(const Error*);

@@ -182,12 +182,24 @@ class Monitor(PluginCase):
                              ("mirror,filter-id=f1,netdev=a,outdev=m0,colour=red", "unknown option 'colour'"),
                              ("mirror,netdev=a,outdev=m0", "filter-id: is missing"),
                              ("sieve,filter-id=f1,netdev=a", "role: 'sieve' is none of"),
+                             ("mirror,filter-id=f1,netdev=a,netdev=b,outdev=m0", "netdev: is given twice"),
                              ("mirror,filter-id=f1,netdev=a,outdev=m0,queue=sideways", "sideways"),
                              ("mirror,filter-id=f1,netdev=a,outdev=m0,position=id=nobody", "nobody")):
             with self.subTest(wrong):
                 with self.assertRaises(QmpError) as error:
                     self.qmp.set("/machine/peripheral/c0", "add", wrong)
                 self.assertIn(words, str(error.exception))
+        self.a.send(body(1))
+        self.check_arrived(self.b, [body(1)])
+        self.quit()
+
+    def test_the_device_stays_as_it_is(self):
+        self.start(*mirror())
+        with self.assertRaisesRegex(QmpError, "role: is fixed once the device is made"):
+            self.qmp.set("/machine/peripheral/c0", "role", "nonsense")
+        self.assertEqual(self.qmp.get("/machine/peripheral/c0", "role"), "mirror")
+        with self.assertRaisesRegex(QmpError, "a colo-proxy device stays"):
+            self.qmp("device_del", id="c0")
         self.a.send(body(1))
         self.check_arrived(self.b, [body(1)])
         self.quit()
