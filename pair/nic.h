@@ -50,6 +50,7 @@ class Nic final : private PrimaryPath::Outside,
     ~Nic();
 
     uint32_t index() const { return index_; }
+    void set_index(uint32_t index) { index_ = index; }
     Netdev& vm() { return vm_; }
     const Netdev& vm() const { return vm_; }
     const Netdev& uplink() const { return uplink_; }
@@ -154,7 +155,7 @@ class Nic final : private PrimaryPath::Outside,
     Time now() const { return host_.loop().now(); }
 
     FilterHost& host_;
-    const uint32_t index_;
+    uint32_t index_;
     Netdev& vm_;
     Netdev& uplink_;
     const ComparatorConfig& config_;

@@ -13,6 +13,11 @@ constexpr Time kLookAgain = milliseconds(1);
 
 }  // namespace
 
+void Nics::remove(uint32_t index) {
+    nics_.erase(nics_.begin() + index);
+    for (; index < nics_.size(); ++index) nics_[index]->set_index(index);
+}
+
 std::string Nics::missing_vm() const {
     for (const auto& nic : nics_) {
         if (!nic->vm().is_connected()) return nic->vm().name();

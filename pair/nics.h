@@ -26,6 +26,8 @@ class Nics {
     Nics& operator=(const Nics&) = delete;
 
     void add(std::unique_ptr<Nic> nic) { nics_.push_back(std::move(nic)); }
+    /// Those behind it have other numbers.
+    void remove(uint32_t index);
     const std::vector<std::unique_ptr<Nic>>& all() const { return nics_; }
     /// nullptr: there is none of that number.
     Nic* find(uint32_t index) { return index < nics_.size() ? nics_[index].get() : nullptr; }

@@ -181,6 +181,18 @@ void ProtectedVm::bypass(uint32_t index, bool bypassed) {
     tell_mode("a filter is off");
 }
 
+bool ProtectedVm::is_resting() const {
+    if (situation_ == Situation::kStandby) return !secondary_->has_begun();
+    return situation_ == Situation::kIdle;
+}
+
+void ProtectedVm::forget_nic(uint32_t nic) { nics_.remove(nic); }
+
+uint64_t ProtectedVm::held(uint32_t nic) {
+    const PrimaryPath* path = nics_.find(nic)->primary();
+    return path ? path->comparator().queued().primary_frames : 0;
+}
+
 /// The secondary of a VM with a gap must not go on without being forced to.
 void ProtectedVm::say_protected() {
     const uint8_t needs_force = has_gap_ || survival_->goes_solo();
@@ -457,7 +469,11 @@ std::string ProtectedVm::why_not_start() const {
     if (role_ != Role::kPrimary) return "this is the secondary: start at the primary";
     if (situation_ == Situation::kResigned) return "this VM has been given up";
     if (options_.migrate_path.empty()) return "no --migrate was given: QEMU has nowhere to migrate to";
-    if (has_bypass()) return "a filter is off";
+    for (const auto& nic : nics_.all()) {
+        if (!nic->is_bypassed()) continue;
+        if (nic->vm().is_connected()) return "a filter is off";
+        return "NIC " + std::to_string(nic->index()) + " was removed: its filter is to be made again";
+    }
     return {};
 }
 
@@ -761,7 +777,11 @@ void ProtectedVm::reprotect(const std::optional<ListenAddress>& link, Answer ans
     answer(std::nullopt);
 }
 
-void ProtectedVm::part(const std::string& why) { link_.stop(why); }
+/// A RESIGN that waits behind packets would be dropped with them.
+void ProtectedVm::part(const std::string& why) {
+    if (situation_ == Situation::kResigned) link_.say(PeerProcedure::kResign, why);
+    link_.stop(why);
+}
 
 void ProtectedVm::qemu_ready() {
     survival_->monitor_opened();

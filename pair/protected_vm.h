@@ -84,6 +84,13 @@ class ProtectedVm final : public Object,
     /// std::runtime_error where that must not be.
     void bypass(uint32_t nic, bool bypassed);
 
+    /// NICs may go: no pair has come about, or it was stopped.
+    bool is_resting() const;
+    /// The NIC is none of ours any more, and those behind it have other numbers. Only of a VM that is at rest.
+    void forget_nic(uint32_t nic);
+    /// Frames of the NIC's that wait to be compared.
+    uint64_t held(uint32_t nic);
+
     // What the operator wants; `answer` comes once, with why not, or when it is done.
     void start(Answer answer);
     void stop(Answer answer);

@@ -37,12 +37,18 @@ void HostedPair::make(Role role, OptionReader& options) {
     add_pair_commands(monitor_.commands(), *vm_);
 }
 
-void HostedPair::let_go(uint32_t nic) {
+/// A secondary is given up with it: its primary need not wait for what will not come.
+bool HostedPair::let_go(uint32_t nic) {
+    if (vm_->is_resting()) return true;
     try {
         vm_->bypass(nic, true);
+        return true;
     } catch (const std::runtime_error& error) {
-        log_warning("colo-proxy", std::string("a NIC's filter is removed: ") + error.what());
+        log_error("colo-proxy", std::string("a NIC's filter is removed: ") + error.what());
     }
+    if (const uint64_t held = vm_->held(nic)) host_.dropped("netfilter", "removed", held, host_.loop().now());
+    if (role_ == Role::kSecondary && qmp_) qmp_->end("a NIC's filter was removed");
+    return false;
 }
 
 bool HostedPair::remove_nic() {

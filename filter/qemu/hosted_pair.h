@@ -25,8 +25,12 @@ class HostedPair {
     /// The netdevs are there. The first NIC brings the options; further ones must have none. Its number.
     uint32_t add_nic(Role role, const ProtectedVmOptions::NicNames& names, OptionReader options);
     void bypass(uint32_t nic, bool bypassed) { vm_->bypass(nic, bypassed); }
-    /// What it held goes out, where that is decided.
-    void let_go(uint32_t nic);
+    /// What it held goes out. False: the VM must not be heard without it, and what it held is lost, counted.
+    bool let_go(uint32_t nic);
+    /// No pair has come about yet, or it was stopped: NICs may go.
+    bool is_resting() const { return vm_ && vm_->is_resting(); }
+    /// One that was removed, of a VM that is at rest. The numbers of those behind it are less by one.
+    void forget_nic(uint32_t nic) { vm_->forget_nic(nic); }
     /// True: it was the last one, and its netdevs, and those of the others, are in use no more.
     bool remove_nic();
 

@@ -59,6 +59,7 @@ void PluginHost::forget_netdevs(Hosted& hosted) {
 
 std::vector<PropertyInfo> PluginHost::add_filter(const FilterRequest& request) {
     if (filters_.contains(request.id)) throw std::invalid_argument("'" + request.id + "' is taken");
+    forget_resting();
     Hosted hosted = host_netdevs(request);
     try {
         request.role->side ? add_nic(request, hosted) : add_plain(request, hosted);
@@ -103,28 +104,49 @@ void PluginHost::switch_filter(const std::string& id, bool on) {
 }
 
 /// Our own monitor may have removed the object already.
-void PluginHost::remove_filter(const std::string& id) {
+bool PluginHost::remove_filter(const std::string& id) {
     Hosted hosted = std::move(filters_.extract(id).mapped());
     hosted.port->run();
     if (hosted.nic) return remove_nic(std::move(hosted));
     if (host_.object(id)) host_.remove_object(id);
     forget_netdevs(hosted);
+    return true;
 }
 
 void PluginHost::qemu_ends() {
     if (!std::exchange(qemu_ends_, true)) pair_.qemu_ends();
 }
 
-/// The VM's other NICs go on; this one is a cable that has been pulled. At QEMU's end what is held stays so: who goes
-/// on is the pair's affair.
-void PluginHost::remove_nic(Hosted&& hosted) {
-    if (!qemu_ends_) pair_.let_go(*hosted.nic);
+/// The VM's other NICs go on; this one is a cable that has been pulled, unless the VM is at rest. At QEMU's end what is
+/// held stays so: who goes on is the pair's affair.
+bool PluginHost::remove_nic(Hosted&& hosted) {
+    const bool may_be_heard = qemu_ends_ || pair_.let_go(*hosted.nic);
     hosted.crossings->is_open = false;
     hosted.port.reset();
     gone_.push_back(std::move(hosted));
-    if (qemu_ends_ || !pair_.remove_nic()) return;
-    for (Hosted& nic : gone_) forget_netdevs(nic);
-    gone_.clear();
+    if (qemu_ends_) return true;
+    if (pair_.remove_nic()) {
+        for (Hosted& nic : gone_) forget_netdevs(nic);
+        gone_.clear();
+    } else {
+        forget_resting();
+    }
+    return may_be_heard;
+}
+
+/// NICs that have been removed, where the VM can do without them now.
+void PluginHost::forget_resting() {
+    while (!gone_.empty() && pair_.is_resting()) {
+        Hosted gone = std::move(gone_.back());
+        gone_.pop_back();
+        pair_.forget_nic(*gone.nic);
+        const auto move_up = [&](Hosted& other) {
+            if (other.nic && *other.nic > *gone.nic) --*other.nic;
+        };
+        for (auto& [id, other] : filters_) move_up(other);
+        for (Hosted& other : gone_) move_up(other);
+        forget_netdevs(gone);
+    }
 }
 
 std::vector<Property> PluginHost::properties_of(const std::string& filter) {

@@ -50,8 +50,10 @@ class PluginHost {
     std::vector<PropertyInfo> add_filter(const FilterRequest& request);
     /// All that came in for it has gone its way by then, or is what it holds.
     void switch_filter(const std::string& id, bool on);
-    /// What it held has gone out.
-    void remove_filter(const std::string& id);
+    /// What it held has gone out. False: it has not, and the VM must not be heard from now on.
+    bool remove_filter(const std::string& id);
+    /// Frames that QEMU had no room for.
+    void lost(const std::string& where, uint64_t count) { host_.dropped(where, "queue-full", count, host_.loop().now()); }
 
     /// What QEMU tells its filters on a secondary.
     void fenced() { host_.fenced(); }
@@ -79,7 +81,8 @@ class PluginHost {
     void forget_netdevs(Hosted& hosted);
     void add_plain(const FilterRequest& request, const Hosted& hosted);
     void add_nic(const FilterRequest& request, Hosted& hosted);
-    void remove_nic(Hosted&& hosted);
+    bool remove_nic(Hosted&& hosted);
+    void forget_resting();
     std::vector<Property> properties_of(const std::string& filter);
     Property property_of(const std::string& filter, const std::string& name);
 

@@ -12,11 +12,13 @@
 #include "filter/qemu/qemu_end.h"
 #include "filter/qemu/qemu_error.h"
 #include "filter/qemu/worker.h"
+#include "io/log.h"
 
 namespace colo {
 
 namespace {
 
+constexpr const char* kWhat = "colo-proxy";
 /// QEMU's QEMU_NET_PACKET_FLAG_RAW: no vnet header, whatever the netdev has.
 constexpr unsigned kRawFlag = 1;
 /// QEMU's COLO_EVENT_CHECKPOINT and COLO_EVENT_FAILOVER.
@@ -24,8 +26,9 @@ constexpr int kCheckpointEvent = 1;
 constexpr int kFailoverEvent = 2;
 /// QEMU's loop has other things to do, too.
 constexpr unsigned kMostFramesATurn = 256;
-/// Nobody tells when a NIC has room again.
-constexpr unsigned kLookAgainMs = 1;
+/// What QEMU keeps for who cannot receive now; the frames beyond it are lost, and it does not say so.
+constexpr uint64_t kQemusQueue = 10'000;
+constexpr unsigned kLookAtQueueMs = 1000;
 
 /// QEMU's structs have no room for ours, and their layout is none of our business.
 std::map<QomObject*, std::unique_ptr<QemuFilter>>& filters() {
@@ -81,15 +84,29 @@ QemuFilter::QemuFilter(QomObject* object, const FilterRole& role, std::vector<Op
         pass_some();
     });
     vm_change_ = qemu_add_vm_change_state_handler(on_vm_changed, this);
+    if (role_.side) watch_queue();
 }
 
 QemuFilter::~QemuFilter() {
     qemu_del_vm_change_state_handler(vm_change_);
-    worker().call([this](PluginHost& host) {
+    bool may_be_heard = true;
+    worker().call([&](PluginHost& host) {
         if (qemu_ends()) host.qemu_ends();
-        host.remove_filter(id_);
+        may_be_heard = host.remove_filter(id_);
     });
     pass_all();
+    if (!may_be_heard) cut_off();
+}
+
+/// QEMU asks nobody whether an object may go.
+void QemuFilter::cut_off() {
+    const std::string netdev = text_property(object_, "netdev");
+    Error* error = nullptr;
+    qmp_set_link(netdev.c_str(), false, &error);
+    const std::string problem = text_of(error);
+    log_error(kWhat, "'" + id_ + "' was removed, and its VM must not be heard without it: " +
+                         (problem.empty() ? "the link of '" + netdev + "' is off; set_link switches it on again"
+                                          : "the link of '" + netdev + "' cannot be switched off: " + problem));
 }
 
 void QemuFilter::add_properties(const std::vector<PropertyInfo>& properties) {
@@ -104,7 +121,7 @@ void QemuFilter::add_counter(const char* name, uint64_t (QemuFilter::*count)() c
 }
 
 uint64_t QemuFilter::refused() const {
-    uint64_t sum = malformed_;
+    uint64_t sum = malformed_ + ways_[0].lost + ways_[1].lost;
     for (const Direction direction : {Direction::kTx, Direction::kRx})
         sum += crossings_->in(direction).counters().refused + crossings_->out(direction).counters().refused;
     return sum;
@@ -132,21 +149,40 @@ ssize_t QemuFilter::receive(NetClientState* sender, unsigned flags, std::span<co
     return taken;
 }
 
-/// Never kept: the NIC may go.
+/// Never kept: the NIC may go. nullptr: it has gone, and nothing passes either way.
 NetClientState* QemuFilter::sender(Direction direction) const {
-    return direction == Direction::kTx ? netdev_ : qemu_get_peer(netdev_, 0);
+    NetClientState* nic = qemu_get_peer(netdev_, 0);
+    return nic && direction == Direction::kTx ? netdev_ : nic;
 }
 
+/// A VM that is stopped takes nothing until vm_changed().
 void QemuFilter::pass_some() {
     again_.reset();
+    const uint64_t before = passed();
     const bool to_net = pass(Direction::kRx, Passing::kAsQemuCan);
     const bool to_vm = pass(Direction::kTx, Passing::kAsQemuCan);
-    if (!to_net || !to_vm) again_ = after(nullptr, kLookAgainMs, [this] { pass_some(); });
+    if (passed() > before) again_ms_ = kLookAgainMs;
+    if ((to_net && to_vm) || !runstate_is_running()) return;
+    again_ = after(nullptr, again_ms_, [this] {
+        again_ms_ = std::min(2 * again_ms_, kLookAgainLateMs);
+        pass_some();
+    });
 }
 
 void QemuFilter::pass_all() {
     pass(Direction::kRx, Passing::kAll);
     pass(Direction::kTx, Passing::kAll);
+    tell_lost();
+}
+
+/// Of those that went into QEMU's queue just now.
+void QemuFilter::tell_lost() {
+    const uint64_t lost = ways_[0].lost + ways_[1].lost;
+    const uint64_t news = lost - std::exchange(told_lost_, lost);
+    if (news == 0) return;
+    log_warning(kWhat, "'" + id_ + "': " + std::to_string(news) +
+                           " frames for who cannot receive now are lost: QEMU's queue is full");
+    worker().post([what = "netfilter '" + id_ + "'", news](PluginHost& host) { host.lost(what, news); });
 }
 
 /// QEMU would queue what cannot be received now, and throw it away when the VM is stopped: it waits here.
@@ -155,26 +191,29 @@ bool QemuFilter::pass(Direction direction, Passing passing) {
     FrameCrossing& crossing = crossings_->out(direction);
     for (unsigned frames = 0; !passed.batch.empty() || crossing.take(passed.batch); ++frames) {
         NetClientState* from = sender(direction);
+        const bool can_be_received = from && qemu_can_send_packet(from);
         if (passing == Passing::kAsQemuCan && from) {
-            if (!qemu_can_send_packet(from)) return false;
+            if (!can_be_received) return false;
             if (frames >= kMostFramesATurn) {
                 crossings_->to_qemu.raise();
                 return true;
             }
         }
         const size_t cost = passed.batch.cost();
-        pass_first(passed, from);
+        pass_first(passed, from, can_be_received);
         passed.batch.remove_first();
         crossing.consumed(cost);
     }
     return true;
 }
 
-void QemuFilter::pass_first(Way& passed, NetClientState* from) {
+void QemuFilter::pass_first(Way& passed, NetClientState* from, bool can_be_received) {
     if (!from) {
         ++passed.homeless;
         return;
     }
+    passed.queued = can_be_received ? 0 : passed.queued + 1;
+    if (passed.queued > kQemusQueue) ++passed.lost;
     static constexpr std::array<uint8_t, kMaxFront> kNoOffload{};
     const CrossedFrames::Frame frame = passed.batch.first();
     const size_t length = std::min<size_t>(vnet_->now(), kMaxFront);
@@ -212,8 +251,21 @@ bool QemuFilter::handle_event(int event) {
     return true;
 }
 
+/// QEMU tells nobody when it is changed, and frames of the other way would go past us: of a secondary's VM, too.
+void QemuFilter::look_at_queue() {
+    if (text_property(object_, "queue") == "all") return;
+    object_property_set_str(object_, "queue", "all", nullptr);
+    log_error(kWhat, "'" + id_ + "': queue: must be all: a pair needs both ways; it is again");
+}
+
+void QemuFilter::watch_queue() {
+    look_at_queue();
+    queue_look_ = after(nullptr, kLookAtQueueMs, [this] { watch_queue(); });
+}
+
 /// Each NIC's filter says so: once is enough, and more does no harm.
 void QemuFilter::vm_changed(bool running) {
+    if (role_.side) look_at_queue();
     worker().post([running](PluginHost& host) { host.tell_run_state(running); });
     if (!running) return;
     qemu_goes_on();

@@ -22,7 +22,7 @@ class QemuFilter {
     QemuFilter(QomObject* object, const FilterRole& role, std::vector<Option> options);
     QemuFilter(const QemuFilter&) = delete;
     QemuFilter& operator=(const QemuFilter&) = delete;
-    /// What is held goes on first.
+    /// What is held goes on first. A VM that may not be heard without us is cut off.
     ~QemuFilter();
 
     /// 0: the frame goes on; else it has been taken.
@@ -34,11 +34,17 @@ class QemuFilter {
     const std::string& id() const { return id_; }
 
   private:
+    /// Nobody tells when a NIC has room again. One that has none for long is looked at less often.
+    static constexpr unsigned kLookAgainMs = 1;
+    static constexpr unsigned kLookAgainLateMs = 100;
+
     /// What has come back, of one direction.
     struct Way {
         CrossedFrames batch;
         uint64_t passed = 0;
         uint64_t homeless = 0;  ///< frames whose NIC has gone
+        uint64_t queued = 0;    ///< at QEMU, since the receiver has taken none
+        uint64_t lost = 0;      ///< beyond what QEMU queues
     };
 
     enum class Passing : uint8_t { kAsQemuCan, kAll };
@@ -48,9 +54,14 @@ class QemuFilter {
     void pass_some();
     /// False: the receiver takes no more for now.
     bool pass(Direction direction, Passing passing);
-    void pass_first(Way& way, NetClientState* sender);
+    void pass_first(Way& way, NetClientState* sender, bool can_be_received);
     void pass_all();
+    void tell_lost();
+    void cut_off();
+    void watch_queue();
+    void look_at_queue();
     NetClientState* sender(Direction direction) const;
+    uint64_t passed() const { return ways_[0].passed + ways_[1].passed; }
     Way& way(Direction direction) { return ways_[static_cast<size_t>(direction)]; }
     uint64_t refused() const;
     uint64_t held_back() const;
@@ -68,8 +79,11 @@ class QemuFilter {
     std::optional<VnetLength> vnet_;
     bool is_on_ = true;
     uint64_t malformed_ = 0;
+    uint64_t told_lost_ = 0;
     SourcePtr returned_;
     SourcePtr again_;
+    unsigned again_ms_ = kLookAgainMs;
+    SourcePtr queue_look_;
     VMChangeStateEntry* vm_change_ = nullptr;
 };
 

@@ -228,6 +228,38 @@ class Bounds(PluginCase):
         self.check_arrived(self.b, sent + [body(0)])
         self.quit()
 
+    def held(self, count):
+        """The frames that wait for a VM that stands still."""
+        self.start(*mirror(more=",monitor=own"), "-S")
+        sent = [body(i, 46) for i in range(count)]
+        self.a.send(*sent)
+        eventually(lambda: self.qmp.get("/objects/f0", "held-back") >= sum(map(len, sent)), "all are held back")
+        return sent
+
+    def test_what_qemus_queue_does_not_take_is_counted(self):
+        for name, end in (("off", lambda: self.toggle("off")), ("removed", lambda: self.qmp("object-del", id="f0"))):
+            with self.subTest(name):
+                self.doCleanups()
+                self.setUp()
+                sent = self.held(12000)
+                own = self.own()
+                end()
+                if name == "off":
+                    self.assertEqual(self.qmp.get("/objects/f0", "refused"), 2000)
+                self.assertEqual(own.event("COLO_PROXY_DROP"),
+                                 {"where": "netfilter 'f0'", "reason": "queue-full", "count": 2000})
+                self.qmp("cont")
+                self.check_arrived(self.b, sent[:10000])
+                self.quit()
+
+    def test_what_was_held_for_a_nic_that_has_gone_is_counted(self):
+        self.held(100)
+        self.qmp("netdev_del", id="porta")
+        self.qmp("cont")
+        eventually(lambda: self.qmp.get("/objects/f0", "homeless") == 100, "they have no home")
+        self.assertEqual(self.qmp.get("/objects/f0", "held-back"), 0)
+        self.quit()
+
     def test_what_waits_goes_before_what_passes_a_filter_that_is_off(self):
         self.start(*mirror(), "-S")
         sent = [body(i) for i in range(40)]

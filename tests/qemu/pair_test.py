@@ -148,6 +148,23 @@ class Roles(PluginCase):
             self.own()("colo-proxy-start")
         self.quit()
 
+    def test_a_nic_can_be_put_back_while_nothing_is_protected(self):
+        for role, more in (("primary", ""), ("secondary", ",incoming=in")):
+            with self.subTest(role):
+                self.doCleanups()
+                self.setUp()
+                self.start("-device", f"colo-proxy,id=c0,netdev=a,filter-id=colo0,role={role},link=unix:link,monitor=own{more}")
+                add = lambda name, netdev: self.qmp.set("/machine/peripheral/c0", "add", f"{role},filter-id={name},netdev={netdev}")
+                add("colo1", "b")
+                for name, netdev in (("colo0", "a"), ("colo1", "b"), ("colo0", "a")):
+                    self.qmp("object-del", id=name)
+                    add(name, netdev)
+                self.b.send(body(1))
+                if role == "primary":
+                    self.check_arrived(self.a, [body(1)])
+                    self.assertIn("no secondary at unix:link", refusal(self.own()))
+                self.quit()
+
     def test_mistakes_are_told(self):
         self.start("-device", "colo-proxy,id=c0")
         for wrong, words in (("primary,filter-id=f,netdev=a", "link: is missing"),

@@ -4,7 +4,7 @@ is what its VM says, and is held until the secondary's has said it, too; what le
 import os
 import subprocess
 
-from plugin_rig import Machine, PluginCase, QmpError, eventually
+from plugin_rig import Machine, PluginCase, QmpError, body, eventually, exchange
 from virtio_card import FIRMWARE
 
 TCG_SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live", "tcg_shim.c")
@@ -20,6 +20,11 @@ def tcg_shim(case):
 
 
 class VmMachine(Machine):
+    def end(self):
+        """Under TCG a primary's QEMU in COLO may never come to its end."""
+        self.process.kill()
+        self.process.wait()
+
     def command(self):
         command = super().command()
         firmware = self.case.file("firmware", FIRMWARE)
@@ -52,6 +57,16 @@ class PairedCase(PluginCase):
     def said(self, machine):
         with open(self.path(machine.name + ".log")) as log:
             return log.read()
+
+    def check_cut_off(self, machine):
+        """Nothing that its VM says is heard before somebody switches the link on."""
+        machine.b.send(body(50))
+        eventually(machine.b.is_read, "QEMU has taken it")
+        machine.qmp("set_link", name="a", up=True)
+        machine.b.send(body(51))
+        self.assertTrue(exchange([machine.a], lambda: machine.a.received))
+        self.assertEqual(machine.a.received, [body(51)])
+        self.assertIn("the link of 'a' is off", self.said(machine))
 
     def hold(self, *frames):
         """The primary's VM says them."""

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A stock QEMU with our plugin in it and no guest: a hub between two netdevs, each a socket of the test's.
 What enters at `a` leaves at `b`, and the other way round; filters stand on `a`, whose queue tx is a -> b."""
+import fcntl
 import os
 import select
 import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 import unittest
 
@@ -42,6 +44,10 @@ class End:
 
     def send(self, *frames):
         self.socket.sendall(b"".join(struct.pack(">I", len(frame)) + frame for frame in frames))
+
+    def is_read(self):
+        """Whether QEMU has taken all that was sent."""
+        return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0] == 0
 
     def receive_some(self):
         try:
