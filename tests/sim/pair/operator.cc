@@ -115,6 +115,7 @@ void World::command() {
     // Who might go on of itself, or was told to, is switched off before.
     const bool may_speak = told_ == &rejected || (chosen == secondary_ && options_.survival.goes_solo);
     if (may_speak && rejected.is_alive()) kill_host(rejected);
+    if (told_ != chosen) refusals_ = 0;
     told_ = chosen;
     tell(*chosen, !rejected.is_well() || refusals_ > 0);
 }

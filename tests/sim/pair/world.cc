@@ -161,7 +161,9 @@ void World::machine_told(Machine& machine, const std::string& event) {
     // From here on it may take over.
     if (&machine != secondary_) return violated("protected by a secondary that does not know it");
     is_formed_ = true;
-    lone_ = nullptr;
+    lone_ = told_ = nullptr;
+    has_refused_ = false;  // what a machine without a pair could not do it can now
+    refusals_ = 0;
     ++result_.pairs;
 }
 
