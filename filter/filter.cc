@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "filter/filter.h"
 
+#include <stdexcept>
+
 #include "filter/host.h"
 #include "filter/wire.h"
 
@@ -55,6 +57,12 @@ void Filter::pass_on(Frame&& frame, Direction direction, Time now) {
     wire_->pass_on(*this, std::move(frame), direction, now);
 }
 
+void Filter::switch_on(bool on) {
+    if (on == options_.on) return;
+    options_.on = on;
+    status_changed();
+}
+
 std::vector<Property> Filter::properties() {
     const auto text = [](const std::string& value) { return [&value] { return Value(value); }; };
     return {
@@ -63,10 +71,8 @@ std::vector<Property> Filter::properties() {
          [this] { return Value(kQueueNames[static_cast<size_t>(options_.queue)]); }},
         {"status", "string", [this] { return Value(options_.on ? "on" : "off"); },
          [this](const Value& value) {
-             const bool on = bool_of(value);
-             if (on == options_.on) return;
-             options_.on = on;
-             status_changed();
+             if (!status_refusal_.empty()) throw std::invalid_argument(status_refusal_);
+             switch_on(bool_of(value));
          }},
         {"position", "string", text(options_.position)},
         {"insert", "string", [this] { return Value(options_.before ? "before" : "behind"); }},

@@ -44,6 +44,9 @@ class Filter : public Object {
 
     const FilterOptions& options() const { return options_; }
     bool is_on() const { return options_.on; }
+    void switch_on(bool on);
+    /// Somebody else says what `status` is: whoever sets the property is told `why_not`.
+    void refuse_status(std::string why_not) { status_refusal_ = std::move(why_not); }
 
   protected:
     Filter(const char* type, std::string id, FilterHost& host, FilterOptions options)
@@ -65,6 +68,7 @@ class Filter : public Object {
 
     FilterHost& host_;
     FilterOptions options_;
+    std::string status_refusal_;
     Wire* wire_ = nullptr;  ///< since complete()
     size_t place_ = 0;      ///< in the wire's chain
 };

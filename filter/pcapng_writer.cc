@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "filter/pcapng_writer.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -22,10 +26,21 @@ constexpr std::array<uint8_t, 12> kNanoseconds{9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 
 /// Option epb_flags (2) of length 4, then end of options.
 constexpr uint32_t kFlagsOption = 4u << 16 | 2;
 
+/// nullptr: errno says why. A pipe whose reader stands still would stop whoever writes, and waits for one at once.
+std::FILE* open_regular(const std::string& path) {
+    constexpr int kMode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH;
+    const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, kMode);
+    if (fd < 0) return nullptr;
+    struct stat found {};
+    if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode)) return fdopen(fd, "wb");
+    close(fd);
+    throw std::runtime_error("'" + path + "': is no regular file");
+}
+
 }  // namespace
 
 PcapngWriter::PcapngWriter(const std::string& path, uint32_t snaplen)
-    : snaplen_(snaplen), file_(std::fopen(path.c_str(), "wbe")) {
+    : snaplen_(snaplen), file_(open_regular(path)) {
     if (!file_) throw std::runtime_error("'" + path + "': " + std::strerror(errno));
     std::setvbuf(file_.get(), nullptr, _IOFBF, kBufferBytes);
     begin();

@@ -6,6 +6,7 @@
 
 #include "filter/chardev_factory.h"
 #include "filter/commands.h"
+#include "filter/filter.h"
 #include "monitor/json_value.h"
 
 namespace colo {
@@ -84,7 +85,8 @@ void PluginHost::add_plain(const FilterRequest& request, const Hosted& hosted) {
                                 {"queue", request.queue},
                                 {"status", request.on ? "on" : "off"}};
     options.insert(options.end(), request.options.begin(), request.options.end());
-    host_.add_object(std::move(options));
+    Object& object = host_.add_object(std::move(options));
+    static_cast<Filter&>(object).refuse_status("is QEMU's to set: qom-set /objects/" + request.id + " status, in QEMU's monitor");
 }
 
 void PluginHost::add_nic(const FilterRequest& request, Hosted& hosted) {
@@ -100,7 +102,9 @@ void PluginHost::switch_filter(const std::string& id, bool on) {
     Hosted& hosted = filters_.at(id);
     hosted.port->run();
     if (hosted.nic) return pair_.bypass(*hosted.nic, !on);
-    set(id, "status", on);
+    auto* filter = dynamic_cast<Filter*>(host_.object(id));
+    if (!filter) throw std::runtime_error("'" + id + "' has been removed");
+    filter->switch_on(on);
 }
 
 /// Our own monitor may have removed the object already.

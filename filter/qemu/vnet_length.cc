@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <stdexcept>
 #include <vector>
 
 namespace colo {
@@ -47,7 +48,8 @@ std::optional<size_t> find_place(NetClientState* netdev) {
         set_back(netdev, i, before[i]);
         return i;
     }
-    return std::nullopt;
+    qemu_set_vnet_hdr_len(netdev, kShort);
+    throw std::runtime_error("how long this QEMU's vnet headers are cannot be found out; a netdev with vnet_hdr=off has none");
 }
 
 }  // namespace

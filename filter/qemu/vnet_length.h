@@ -11,7 +11,7 @@ namespace colo {
 
 class VnetLength {
   public:
-    /// Before frames flow.
+    /// Before frames flow. Throws std::runtime_error.
     explicit VnetLength(NetClientState* netdev);
 
     size_t now() const;

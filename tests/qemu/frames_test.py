@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Frames through the plain filters of the plugin, and what QEMU's monitor does with them meanwhile."""
+import os
 import socket
 import struct
 
@@ -210,6 +211,20 @@ class Monitor(PluginCase):
         self.assertEqual([entry["name"] for entry in own("qom-list", path="/objects")], ["f0"])
         with self.assertRaisesRegex(QmpError, "quit"):
             own("quit")
+        with self.assertRaisesRegex(QmpError, "qom-set /objects/f0 status, in QEMU's monitor"):
+            own.set("/objects/f0", "status", "off")
+        self.toggle("off")
+        self.assertEqual(own.get("/objects/f0", "status"), "off")
+        self.quit()
+
+    def test_a_dump_goes_to_a_file_alone(self):
+        """Whoever does not read a pipe would stop our thread."""
+        self.start(*mirror())
+        os.mkfifo(self.path("pipe"))
+        reader = os.open(self.path("pipe"), os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        with self.assertRaisesRegex(QmpError, "is no regular file"):
+            self.qmp.set("/machine/peripheral/c0", "add", "dump,filter-id=f1,netdev=a,file=pipe")
         self.quit()
 
 

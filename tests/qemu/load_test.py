@@ -38,6 +38,12 @@ class Load(PluginCase):
                 self.assertEqual(outcome.returncode, 1)
                 self.assertIn(words, outcome.stderr)
 
+    def test_no_command_is_started_where_that_would_be_qemus_end(self):
+        outcome = self.run_qemu("-sandbox", "on,spawn=deny", "-netdev", "user,id=a", "-plugin", PLUGIN, "-device",
+                                "colo-proxy,netdev=a,filter-id=f0,role=primary,link=unix:link,fence=true")
+        self.assertEqual(outcome.returncode, 1)
+        self.assertIn("fence: QEMU has a seccomp filter", outcome.stderr)
+
     @unittest.skipUnless(STRANGERS, "COLO_PROXY_STRANGERS names no programs")
     def test_the_version_lies_in_the_window_of_each_qemu(self):
         for qemu, version in (("7", 1), ("9", 2), ("11", 7)):
