@@ -79,9 +79,9 @@ void Failover::consider() {
         // Nobody else is left. A primary resigns only when we have told it to.
         if (!local_failure_) go_on();
     } else if (local_failure_) {
-        // The secondary is of no use any more, and the primary may want to know. A primary may
-        // recover.
-        if (role_ == Role::kSecondary) resign(*local_failure_);
+        // The secondary is of no use any more, and the primary may want to know, if there still is one. A
+        // primary may recover.
+        if (role_ == Role::kSecondary && !peer_may_be_fenced_) resign(*local_failure_);
     } else if (role_ == Role::kPrimary && link_is_lost_ && config_.goes_solo) {
         go_on();
     } else if (wants_fence()) {

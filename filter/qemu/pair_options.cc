@@ -27,11 +27,11 @@ PeerLinkOptions read_link(OptionReader& options) {
     return PeerLinkOptions::secured(address, security);
 }
 
-/// Whether spawn=deny is part of it nobody can tell without trying, which would be QEMU's end.
-bool is_filtered() {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line == "Seccomp:\t2") return true;
+/// QEMU was told to be killed when it starts a command. Trying would be its end.
+bool may_not_spawn() {
+    std::ifstream words("/proc/self/cmdline");
+    for (std::string word; std::getline(words, word, '\0');) {
+        if (word.find("spawn=deny") != std::string::npos) return true;
     }
     return false;
 }
@@ -63,8 +63,8 @@ ProtectedVmOptions read_pair_options(Role role, OptionReader& options, const std
     read.survival.is_automatic = options.take_choice("failover", kFailover) == 1;
     read.survival.goes_solo = options.take_choice("on-link-loss", kOnLinkLoss) == 1;
     read.survival.fence_command = options.take("fence", "");
-    if (!read.survival.fence_command.empty() && is_filtered())
-        options.fail("fence", "QEMU has a seccomp filter (-sandbox on), which may kill it when a command is started");
+    if (!read.survival.fence_command.empty() && may_not_spawn())
+        options.fail("fence", "QEMU was started with -sandbox spawn=deny, which kills it when a command is started");
     read_settings(options, read.settings);
     return read;
 }

@@ -42,7 +42,7 @@ class Load(PluginCase):
         outcome = self.run_qemu("-sandbox", "on,spawn=deny", "-netdev", "user,id=a", "-plugin", PLUGIN, "-device",
                                 "colo-proxy,netdev=a,filter-id=f0,role=primary,link=unix:link,fence=true")
         self.assertEqual(outcome.returncode, 1)
-        self.assertIn("fence: QEMU has a seccomp filter", outcome.stderr)
+        self.assertIn("fence: QEMU was started with -sandbox spawn=deny", outcome.stderr)
 
     @unittest.skipUnless(STRANGERS, "COLO_PROXY_STRANGERS names no programs")
     def test_the_version_lies_in_the_window_of_each_qemu(self):
