@@ -286,6 +286,31 @@ class Bounds(PluginCase):
         self.check_arrived(self.b, sent)
         self.quit()
 
+    def test_a_migration_leaves_what_is_held_where_it_is(self):
+        sent = self.held(100)
+        self.qmp("migrate", uri="exec:cat >state")
+        eventually(lambda: self.qmp("query-migrate")["status"] == "completed", "the state is written")
+        self.assertGreater(os.path.getsize(self.path("state")), 0)
+        self.qmp("cont")
+        self.check_arrived(self.b, sent)
+        self.quit()
+
+    def test_a_snapshot_leaves_what_is_held_where_it_is(self):
+        disk = self.path("disk")
+        with open(disk, "wb"):
+            pass
+        sent = self.held(100)
+        node = {"driver": "qcow2", "node-name": "d0", "file": "f1"}
+        self.qmp("blockdev-add", **{"driver": "file", "node-name": "f1", "filename": disk})
+        self.qmp("blockdev-create", **{"job-id": "make", "options": {"driver": "qcow2", "file": "f1", "size": 1 << 26}})
+        eventually(lambda: self.qmp("query-jobs")[0]["status"] == "concluded", "the disk is made")
+        self.qmp("blockdev-add", **node)
+        self.assertEqual(self.hmp("savevm one"), "")
+        self.assertEqual(self.hmp("loadvm one"), "")
+        self.qmp("cont")
+        self.check_arrived(self.b, sent)
+        self.quit()
+
     def test_quit_with_frames_under_way(self):
         self.start(*mirror(), "-S")
         for i in range(100):
