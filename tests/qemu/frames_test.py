@@ -55,6 +55,26 @@ class Frames(PluginCase):
         self.assertEqual(sorted(copies.frames(400)), sorted(forth + back))
         self.quit()
 
+    def test_frames_of_datagram_netdevs_pass(self):
+        sockets, netdevs = {}, []
+        for name in "cd":
+            sockets[name] = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self.addCleanup(sockets[name].close)
+            sockets[name].settimeout(60)
+            sockets[name].bind(self.path(name))
+            netdevs += ["-netdev", f"dgram,id={name},local.type=unix,local.path={name}.qemu,remote.type=unix,remote.path={name}",
+                        "-netdev", f"hubport,id=port{name},hubid=1,netdev={name}"]
+        plugin, device = mirror()
+        self.start(*netdevs, plugin, device.replace("netdev=a", "netdev=c"))
+        copies = Stream(self, "copies")
+        frames = [body(i) for i in range(100)]
+        for i, frame in enumerate(frames):
+            near, far = ("c", "d") if i % 2 else ("d", "c")
+            sockets[near].sendto(frame, self.path(near + ".qemu"))
+            self.assertEqual(sockets[far].recv(1 << 16), frame)
+        self.assertEqual(copies.frames(100), frames)
+        self.quit()
+
     def test_a_queue_is_what_its_name_says(self):
         for queue, sender, receiver in (("tx", "a", "b"), ("rx", "b", "a")):
             with self.subTest(queue=queue):
