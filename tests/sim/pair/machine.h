@@ -43,6 +43,7 @@ class Machine {
 
     /// Nobody may hear of it any more.
     bool is_retired = false;
+    bool is_fencing = false;  ///< its command runs
     /// It has resigned, or noticed that its link is lost: what it had let out before is on its way for kFlushes.
     std::optional<Time> resigned_at;
     std::optional<Time> lost_at;

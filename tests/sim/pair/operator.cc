@@ -113,7 +113,7 @@ void World::command() {
     if (!chosen) return;
     Machine& rejected = other(*chosen);
     // Who might go on of itself, or was told to, is switched off before.
-    const bool may_speak = told_ == &rejected || (chosen == secondary_ && options_.survival.goes_solo);
+    const bool may_speak = told_ == &rejected || rejected.is_fencing || (chosen == secondary_ && options_.survival.goes_solo);
     if (may_speak && rejected.is_alive()) kill_host(rejected);
     if (told_ != chosen) refusals_ = 0;
     told_ = chosen;

@@ -280,7 +280,9 @@ void World::kill_host(Machine& machine) {
 void World::fence(Machine& by, const Fencing::Done& done) {
     // Longer, too, than a link is lost.
     const Time takes = milliseconds(static_cast<int64_t>(chance_.below(chance_.chance(300) ? 2500 : 40)));
+    by.is_fencing = true;
     timeline_.at(timeline_.now() + takes, [this, &by, done] {
+        by.is_fencing = false;
         if (!by.proxy().is_alive()) return;
         const bool works = !chance_.chance(200);
         if (by.peer && by.peer->is_alive() && (works || chance_.chance(300))) kill_host(*by.peer);
