@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "io/call_guard.h"
 #include "tests/sim/pair/kernel.h"
 
 namespace colo::sim::pair {
@@ -29,11 +30,12 @@ const char* to_string(Fate fate) {
 class World::FenceOfModel final : public Fencing {
   public:
     FenceOfModel(World& world, size_t machine) : world_(world), machine_(machine) {}
-    void run(Time, Done done) override { world_.fence(*world_.machines_[machine_], done); }
+    void run(Time, Done done) override { world_.fence(*world_.machines_[machine_], guard_.wrap(std::move(done))); }
 
   private:
     World& world_;
     const size_t machine_;
+    CallGuard guard_;  ///< the command may take longer than whoever has ordered it lives
 };
 
 World::World(uint64_t seed, const Plan& plan)
