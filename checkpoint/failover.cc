@@ -46,9 +46,7 @@ void Failover::link_lost() {
     link_is_lost_ = true;
     if (state_ != State::kUnprotected) broken_because_ = "the link was lost, and the primary is there again";
     if (state_ == State::kAsking) return unanswered();
-    if (state_ == State::kProtected) state_ = State::kUndecided;
-    if (state_ == State::kUndecided || state_ == State::kFencing) orders_.hold_output();
-    consider();
+    be_undecided();
 }
 
 /// The pair is broken all the same: what the link carried of it is lost. Both can say so now.
@@ -65,6 +63,10 @@ void Failover::peer_heard() {
 void Failover::pair_broken(const std::string& why) {
     if (state_ == State::kUnprotected || broken_because_) return;
     broken_because_ = why;
+    be_undecided();
+}
+
+void Failover::be_undecided() {
     if (state_ == State::kProtected) state_ = State::kUndecided;
     if (state_ == State::kUndecided || state_ == State::kFencing) orders_.hold_output();
     consider();
@@ -73,9 +75,7 @@ void Failover::pair_broken(const std::string& why) {
 /// What follows from the facts alone.
 void Failover::consider() {
     if (!is_open()) return;
-    if (is_decided_) {
-        if (!local_failure_) go_on();
-    } else if (peer_has_resigned_) {
+    if (is_decided_ || peer_has_resigned_) {
         // Nobody else is left. A primary resigns only when we have told it to.
         if (!local_failure_) go_on();
     } else if (local_failure_) {

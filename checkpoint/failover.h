@@ -127,6 +127,7 @@ class Failover {
     bool peer_is_alive() const { return !link_is_lost_ && !peer_failure_ && !peer_has_resigned_; }
     std::optional<std::string> refusal(bool with_force) const;
     std::optional<std::string> refusal_undecided(bool with_force) const;
+    void be_undecided();
     void consider();
     bool wants_fence() const;
     bool is_superfluous() const;
